@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { EXPLAIN_METHODS } from '../src/features/index.js';
 import { cost, FAMILY, IMAGENET, paramCount, plan } from '../src/index.js';
 
 const root = new URL('../', import.meta.url);
@@ -50,4 +51,15 @@ test('the page on architecture and the one for contributors name files and folde
       page,
     ).toEqual([]);
   }
+});
+
+test.each(EXPLAIN_METHODS)('%s has a row on the page of methods, and a map in the gallery', (method) => {
+  const rowOf = (page: string) =>
+    read(page)
+      .split('\n')
+      .filter((line) => line.startsWith(`| \`'${method}'\``));
+  expect(rowOf('docs/features.md')).toHaveLength(1);
+  expect(rowOf('docs/gallery.md')).toEqual([
+    expect.stringContaining(`(figures/gallery/method-${method.replace('++', 'pp')}.png)`),
+  ]);
 });

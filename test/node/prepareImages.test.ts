@@ -85,6 +85,25 @@ describe('prepareImages', () => {
     expect(threads).toEqual([]);
   });
 
+  test('begins as many images ahead of the loop as it may, while a network computes', async () => {
+    const begun: string[] = [];
+    const few = paths.slice(0, 10);
+    const seen = new Proxy(few, {
+      get(target, name, proxy) {
+        if (typeof name === 'string' && /^\d+$/.test(name)) begun.push(name);
+        return Reflect.get(target, name, proxy);
+      },
+    });
+    const loop = source.prepareImages(seen, { preprocessing, ahead: 4 });
+    begun.length = 0;
+    for (const images of [4, 5, 6]) {
+      await loop.next();
+      // The loop has its first image, or another, and the next ones are under way.
+      expect(begun).toEqual(Array.from({ length: images }, (_, i) => String(i)));
+    }
+    await loop.return();
+  });
+
   test('ends early without what is not begun, and with the reason of a signal', async () => {
     const reason = new Error('enough');
     const stop = new AbortController();
