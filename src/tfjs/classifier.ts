@@ -1,4 +1,5 @@
 import { concat, sigmoid, softmax, sub, type Tensor } from '@tensorflow/tfjs-core';
+import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../base/check.js';
 import { shapeText } from '../base/shapes.js';
 import type { Call, Graph } from './graph.js';
@@ -16,10 +17,15 @@ const ACTIVATIONS: Readonly<Record<string, string>> = {
   ThresholdedReLU: 'thresholdedReLU',
 };
 
+const RECURRENT = ['SimpleRNN', 'LSTM', 'GRU', 'ConvLSTM2D'];
+
 /** The activation of a layer: the layer itself or one that is part of it. */
-export function activationOf({ layer }: Call): string {
-  const own = ACTIVATIONS[layer.getClassName()];
+export function activationOf({ layer }: Pick<Call, 'layer'>): string {
+  const name = layer.getClassName();
+  const own = ACTIVATIONS[name];
   if (own) return own;
+  // Their activation is not the last thing that they compute.
+  if (RECURRENT.includes(name)) return name;
   return (layer.getConfig().activation as string | null | undefined) ?? 'linear';
 }
 
@@ -51,9 +57,16 @@ const COMBINING = [
   ...['GlobalAveragePooling2D', 'AveragePooling2D', 'GlobalMaxPooling2D', 'MaxPooling2D'],
 ];
 
+/** The layer whose output a wrapper such as `timeDistributed` returns, or the layer itself. */
+function lastWithin(layer: layers.Layer): layers.Layer {
+  const { layer: wrapped } = layer as { layer?: layers.Layer };
+  if (wrapped) return lastWithin(wrapped);
+  return 'layers' in layer ? lastWithin((layer as unknown as LayersModel).outputs[0]!.sourceLayer) : layer;
+}
+
 /** The call whose probabilities an output is combined of, such as one of several networks of which a model is the mean. */
 function combinedProbabilities(call: Call): Call | undefined {
-  if (/^(softmax|sigmoid)$/.test(activationOf(call))) return call;
+  if (/^(softmax|sigmoid)$/.test(activationOf({ layer: lastWithin(call.layer) }))) return call;
   if (!COMBINING.includes(call.layer.getClassName())) return undefined;
   for (const input of call.inputs) {
     const found = combinedProbabilities(input.call);

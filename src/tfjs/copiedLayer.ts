@@ -1,5 +1,14 @@
-import { LayerVariable, type layers } from '@tensorflow/tfjs-layers';
-import { sharedLayer } from './sharedLayer.js';
+import {
+  input,
+  type LayersModel,
+  LayerVariable,
+  type layers,
+  type SymbolicTensor,
+  model as tfjsModel,
+} from '@tensorflow/tfjs-layers';
+import { applied, compute, graphOf } from './graph.js';
+import { ownOnce } from './models.js';
+import { sharedLayer, uniqueLayerNames } from './sharedLayer.js';
 
 /**
  * A layer that computes the same as `layer`, with variables of its own, for use in another graph. Their numbers take no memory
@@ -20,8 +29,12 @@ function copyOf(
   const copy = sharedLayer(layer, activation);
   const fields = copy as unknown as Record<string, unknown>;
   for (const one of layer.weights) if (!own.has(one)) own.set(one, copied(one));
-  const inCopy = (value: unknown) =>
-    own.get(value) ?? (isPlainLayer(value) ? copyOf(value, 'own', own) : value);
+  const inCopy = (value: unknown) => {
+    if (!isLayer(value)) return own.get(value) ?? value;
+    return 'inputLayers' in value
+      ? copyOfModel(value as unknown as LayersModel, own)
+      : copyOf(value, 'own', own);
+  };
   for (const [name, value] of Object.entries(fields)) {
     fields[name] = Array.isArray(value) ? value.map(inCopy) : inCopy(value);
   }
@@ -32,15 +45,25 @@ function copyOf(
   return copy;
 }
 
-/** Whether a value is a layer, and not a model, whose parts know each other. */
-function isPlainLayer(value: unknown): value is layers.Layer {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'inboundNodes' in value &&
-    'weights' in value &&
-    !('inputLayers' in value)
-  );
+/** A copy of a model within a wrapper. Models within that are flattened. */
+function copyOfModel(model: LayersModel, own: Map<unknown, LayerVariable>): LayersModel {
+  const { input: image, outputs } = graphOf(model.name, model);
+  const [{ shape, dtype }] = model.inputs as [SymbolicTensor];
+  const x = input({ shape: shape.slice(1), dtype, name: image.layer.name });
+  const named = uniqueLayerNames(image.layer.name);
+  const made = new Map<layers.Layer, layers.Layer>();
+  const results = compute<SymbolicTensor>(outputs, new Map([[image, [x]]]), (call, inputs) => {
+    const copy = made.get(call.layer) ?? named(copyOf(call.layer, 'own', own));
+    made.set(call.layer, copy);
+    return applied(call, inputs, copy);
+  });
+  const copy = tfjsModel({ inputs: x, outputs: results, name: model.name });
+  copy.layers.forEach(ownOnce);
+  return copy;
+}
+
+function isLayer(value: unknown): value is layers.Layer {
+  return typeof value === 'object' && value !== null && 'inboundNodes' in value && 'weights' in value;
 }
 
 function copied(variable: LayerVariable): LayerVariable {

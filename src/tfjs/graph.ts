@@ -2,6 +2,7 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { fail } from '../base/check.js';
 import { modelsWithin } from './models.js';
+import { unwrapped } from './normConstants.js';
 
 /** A call of a layer, or an input of the model. */
 export interface Call {
@@ -65,8 +66,8 @@ function checkOutputs(where: string, model: LayersModel): void {
  * insists on it, as few do.
  */
 function checkBatches(where: string, calls: readonly Call[]): void {
-  for (const { layer, inputs } of calls) {
-    if (inputs.length === 0) continue;
+  const called = calls.filter(({ inputs }) => inputs.length > 0).map(({ layer }) => layer);
+  for (const { layer } of unwrapped(called)) {
     const { stateful, inputSpec } = layer as unknown as {
       stateful?: boolean;
       inputSpec?: readonly { shape?: readonly (number | null)[] }[];
@@ -92,7 +93,9 @@ function outputsOf({ inputs, outputs }: LayersModel, given: readonly Output[]): 
       callArgs?: object;
     };
     const read = inputTensors.map(outputOf);
-    const call = { layer, inputs: read, options: callArgs ?? {} };
+    // Those are inputs of a recurrent layer as well.
+    const { initialState: _, constants: __, ...options } = (callArgs ?? {}) as Record<string, unknown>;
+    const call = { layer, inputs: read, options };
     const made =
       'layers' in layer
         ? outputsOf(layer as unknown as LayersModel, read)
@@ -146,7 +149,8 @@ export function applied<T extends Tensor | SymbolicTensor>(
   layer: layers.Layer = call.layer,
 ): T[] {
   const given = (inputs.length === 1 ? inputs[0] : inputs) as Tensor;
-  return [layer.apply(given, call.options) as Tensor | Tensor[]].flat() as T[];
+  // A copy, in which recurrent layers note their states.
+  return [layer.apply(given, { ...call.options }) as Tensor | Tensor[]].flat() as T[];
 }
 
 /** The calls that read a call's outputs. */

@@ -23,12 +23,22 @@ interface Placed {
   around: readonly layers.Layer[];
 }
 
-/** The layers in layers: themselves, and those within models and wrappers such as `timeDistributed`. */
+/** Fields in which layers keep others: models, wrappers such as `timeDistributed`, recurrent layers and stacks of their cells. */
+const PARTS = ['layers', 'layer', 'forwardLayer', 'backwardLayer', 'cell', 'cells'];
+
+/** The layers in layers: themselves, and those within models, wrappers such as `timeDistributed` and recurrent layers. */
 export function unwrapped(all: readonly layers.Layer[], around: readonly layers.Layer[] = []): Placed[] {
   return all.flatMap((layer) => {
-    const { layer: wrapped, layers: inner } = layer as { layer?: layers.Layer; layers?: layers.Layer[] };
-    return [{ layer, around }, ...unwrapped(inner ?? (wrapped ? [wrapped] : []), [...around, layer])];
+    const fields = layer as unknown as Record<string, unknown>;
+    const parts = PARTS.flatMap((name) => fields[name] ?? []).filter(isLayer);
+    // `bidirectional` calls two copies of its layer.
+    const called = 'forwardLayer' in layer ? parts.filter((part) => part !== fields.layer) : parts;
+    return [{ layer, around }, ...unwrapped(called, [...around, layer])];
   });
+}
+
+function isLayer(value: unknown): value is layers.Layer {
+  return typeof value === 'object' && value !== null && 'getClassName' in value && 'call' in value;
 }
 
 /** Lets the gradients of layers be computed while it is installed, also where a normalization in them has no scale or no offset. */

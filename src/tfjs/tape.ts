@@ -1,12 +1,12 @@
 import { customGrad, dispose, engine, type GradSaveFunc, type Tensor, tidy } from '@tensorflow/tfjs-core';
-import { mendMaxPoolGradient } from './maxPoolGradient.js';
+import { mendGradients } from './mendedGradients.js';
 
 /**
  * Runs a function that computes gradients. tfjs disposes the tensors that it recorded at the end, but not after an error (such
  * as too little memory), and keeps the gradients if an optimizer throws; this disposes all that was made.
  */
 export function withTape<T>(use: () => T): T {
-  mendMaxPoolGradient();
+  mendGradients();
   const tfjs = engine();
   const { state } = tfjs;
   tfjs.startScope('gradients');

@@ -1,10 +1,10 @@
-import { add, mul, sub, type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
+import { add, dispose, mul, sub, type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fillNormal, fillUniform } from '../base/random.js';
 import { size } from '../base/shapes.js';
 import { hasKernel, runOwnKernel } from '../tfjs/kernels.js';
-import { layersWithin } from '../tfjs/models.js';
-import { type Replacement, replaceCalls } from '../tfjs/replaceCalls.js';
+import { unwrapped } from '../tfjs/normConstants.js';
+import { type Replacement, replaceCalls, together } from '../tfjs/replaceCalls.js';
 import { recordAsOne } from '../tfjs/tape.js';
 
 /** The layers of a model that draw random numbers in training, during a run's steps. */
@@ -12,6 +12,9 @@ export interface SeededLayers extends Replacement {
   /** Selects the numbers of a step: those of its examples from `first` on, by default of all. */
   setStep(step: number, first?: number): void;
 }
+
+/** Added to the seed for each further draw of a step: 2^32 over the golden ratio. */
+const AGAIN = 0x9e3779b9;
 
 /** Fills an array from a stream of the generator; its first numbers do not depend on its length. */
 type Fill = (values: Float32Array, seed: number, stream: number) => void;
@@ -66,33 +69,71 @@ const RULES: Record<string, Rule> = {
  * with a seed draws the same mask at every step, and one without draws different masks in every process.
  */
 export function seedLayers(model: LayersModel, seed: number): SeededLayers {
-  const drawing = layersWithin(model).filter((layer) => Object.hasOwn(RULES, layer.getClassName()));
+  const all = unwrapped(model.layers).map(({ layer }) => layer);
+  const drawing = all.filter((layer) => Object.hasOwn(RULES, layer.getClassName()));
+  const cells = all.filter((layer) => 'dropoutFunc' in layer) as unknown as Cell[];
+  const sources = drawing.length + cells.length;
   let [step, first] = [0, 0];
+  /** How often each has drawn in this step: a wrapper calls its layer for each part of an example. */
+  let draws: number[] = [];
+  const drawingOf = (i: number, input: readonly number[]): Draw => {
+    const again = draws[i] ?? 0;
+    draws[i] = again + 1;
+    // Far from the streams of the initial weights.
+    const stream = 0x80000000 + i + sources * step;
+    return (fill, noiseShape) => {
+      const shape = noiseShape ?? input.map(() => null);
+      const [examples, ...row] = shape.map((length, axis) => length ?? input[axis]!) as [number];
+      // Examples may share their numbers.
+      const skipped = shape[0] == null ? first : 0;
+      const values = new Float32Array((skipped + examples) * size(row));
+      fill(values, (seed + again * AGAIN) >>> 0, stream);
+      return { values: values.subarray(skipped * size(row)), shape: [examples, ...row] };
+    };
+  };
   const calls = replaceCalls(drawing, (layer, own, i) => {
     const rule = RULES[layer.getClassName()]!;
     const fields = layer as unknown as Drawing;
     return (inputs, kwargs) => {
       if (kwargs.training !== true || fields.rate <= 0 || fields.rate >= 1) return own(inputs, kwargs);
       const x = [inputs].flat()[0] as Tensor;
-      // Far from the streams of the initial weights.
-      const stream = 0x80000000 + i + drawing.length * step;
-      const draw: Draw = (fill, noiseShape) => {
-        const shape = noiseShape ?? x.shape.map(() => null);
-        const [examples, ...row] = shape.map((length, axis) => length ?? x.shape[axis]!) as [number];
-        // Examples may share their numbers.
-        const skipped = shape[0] == null ? first : 0;
-        const values = new Float32Array((skipped + examples) * size(row));
-        fill(values, seed, stream);
-        return { values: values.subarray(skipped * size(row)), shape: [examples, ...row] };
-      };
-      return tidy(() => rule(x, fields, draw));
+      return tidy(() => rule(x, fields, drawingOf(i, x.shape)));
     };
   });
   return {
     setStep(now, from = 0) {
-      [step, first] = [now, from];
+      [step, first, draws] = [now, from, []];
     },
-    ...calls,
+    ...together([calls, seededCells(cells, (i, input) => drawingOf(drawing.length + i, input))]),
+  };
+}
+
+/** What tfjs's recurrent cells keep of their dropout. */
+interface Cell {
+  dropoutFunc: unknown;
+  dropoutMask: Tensor | Tensor[] | null;
+  recurrentDropoutMask: Tensor | Tensor[] | null;
+}
+
+/** Makes the dropout of recurrent cells draw by `drawingOf`, and forget the masks of steps, which some layers would use again. */
+function seededCells(
+  cells: readonly Cell[],
+  drawingOf: (i: number, input: readonly number[]) => Draw,
+): Replacement {
+  const own = cells.map(({ dropoutFunc }) => dropoutFunc);
+  const set = (funcOf: (i: number) => unknown) => {
+    for (const [i, cell] of cells.entries()) {
+      for (const masks of [cell.dropoutMask, cell.recurrentDropoutMask]) dispose(masks ?? []);
+      Object.assign(cell, { dropoutFunc: funcOf(i), dropoutMask: null, recurrentDropoutMask: null });
+    }
+  };
+  return {
+    install: () =>
+      set(
+        (i) => (ones: Tensor, rate: number) =>
+          tensorOf(drawingOf(i, ones.shape)(keeping(rate, 1 / (1 - rate)))),
+      ),
+    restore: () => set((i) => own[i]),
   };
 }
 

@@ -9,7 +9,7 @@ import { floats } from '../../tfjs/floats.js';
 import { checkGradients, reads } from '../../tfjs/gradients.js';
 import { type Call, callsTo, compute, graphOf } from '../../tfjs/graph.js';
 import { checkImageSize, imageShapeOf, layerShapes } from '../../tfjs/imageSize.js';
-import { mendMaxPoolGradient } from '../../tfjs/maxPoolGradient.js';
+import { mendGradients } from '../../tfjs/mendedGradients.js';
 import { type Apply, activationsAt, outputsAt, shapesAt } from '../taps/activations.js';
 import { tapOf } from '../taps/taps.js';
 
@@ -79,7 +79,7 @@ export function imageFeatures(
     }
     checkImage(images.shape.slice(1));
     // The caller may take the gradient of what is computed of them.
-    mendMaxPoolGradient();
+    mendGradients();
     return preprocessing ? normalizeImages(images, preprocessing) : floats(images);
   };
   const features = (images: Tensor4D) => activationsAt<Tensor>(graph, taps, prepared(images), apply);

@@ -1,7 +1,7 @@
 import { input, type LayersModel, type SymbolicTensor, model as tfjsModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL, TEXT } from '../../base/arguments.js';
 import { fail } from '../../base/check.js';
-import { applied, type Call, callsTo, compute, graphOf } from '../../tfjs/graph.js';
+import { applied, type Call, callsTo, compute, graphOf, type Output } from '../../tfjs/graph.js';
 import { sharedLayer, uniqueLayerNames } from '../../tfjs/sharedLayer.js';
 import { extractorOf } from '../taps/featureExtractor.js';
 import { callsOf } from '../taps/taps.js';
@@ -14,7 +14,8 @@ import { callsOf } from '../taps/taps.js';
  *
  * @param at the last layer of the lower part: a layer's name, or a block's (`block4` for `block4_pool`).
  * @returns `lower`, from images to features, and `upper`, from features to the model's output.
- * @throws RangeError when there is no such layer, nothing follows it, or the layers above it read others below it, too.
+ * @throws RangeError when there is no such layer, nothing follows it, or the layers above it read others below it
+ *   or several of its outputs, too.
  * @example
  * const { lower, upper } = splitModel(model, 'block5');
  * const features = await cacheFeatures(lower, examples);
@@ -31,6 +32,13 @@ export function splitModel(model: LayersModel, at: string): { lower: LayersModel
     fail(where, `${name} is the model's last layer, so nothing would be above it; use an earlier layer.`);
   }
   const above = new Set(callsTo(graph.outputs, new Map([[last, true]])));
+  const isOther = ({ call, index }: Output) => call === last && index > 0;
+  if ([...graph.outputs, ...[...above].flatMap(({ inputs }) => inputs)].some(isOther)) {
+    fail(
+      where,
+      `the layers above ${name} read several of its outputs, and features are one; split at a layer with one output.`,
+    );
+  }
   const below = callsTo([{ call: last, index: 0 }]);
   const read = below.findLast((call) => above.has(call));
   if (read) {
