@@ -19,14 +19,21 @@ export function configurationOf(layer: layers.Layer): Configuration {
 
 /** A model's topology as `model.toJSON` writes it, with what tfjs leaves out of the configurations of layers. */
 export function topologyOf(model: LayersModel): object {
-  const restored = layersWithin(model).filter((layer) => layer.getClassName() in LEFT_OUT);
-  for (const layer of restored) {
-    const whole = configurationOf(layer);
-    layer.getConfig = () => whole;
-  }
+  const mended = new Set(layersWithin(model).filter((layer) => layer.getClassName() in LEFT_OUT));
+  // One that a caller gave the layer itself, and not its class.
+  const own = new Map(
+    [...mended].map((layer) => [layer, Object.getOwnPropertyDescriptor(layer, 'getConfig')]),
+  );
   try {
+    for (const layer of mended) {
+      const whole = configurationOf(layer);
+      Object.defineProperty(layer, 'getConfig', { value: () => whole, configurable: true });
+    }
     return model.toJSON(null, false) as object;
   } finally {
-    for (const layer of restored) delete (layer as { getConfig?: unknown }).getConfig;
+    for (const [layer, descriptor] of own) {
+      if (descriptor) Object.defineProperty(layer, 'getConfig', descriptor);
+      else Reflect.deleteProperty(layer, 'getConfig');
+    }
   }
 }
