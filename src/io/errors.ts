@@ -48,7 +48,7 @@ export function reason(error: unknown): string {
   if (error instanceof DataError) return messageOf(error);
   if (isError(error) && isError(error.cause))
     return (
-      systemReason(error.cause) ?? neverFetched(error.cause) ?? `${messageOf(error)} (${error.cause.message})`
+      neverFetched(error.cause) ?? systemReason(error.cause) ?? `${messageOf(error)} (${error.cause.message})`
     );
   return neverFetched(error) ?? messageOf(error);
 }
@@ -60,6 +60,8 @@ const NEVER_FETCHED: readonly (readonly [RegExp, string])[] = [
   [/includes credentials/, 'fetch takes no name and password from a URL'],
   [/^redirect count exceeded$/, 'the server redirects without an end'],
   [/HTTP\(S\) scheme/, 'the server redirects to what is neither http: nor https:'],
+  // The first address was looked at before.
+  [/^invalid url$/i, 'the server redirects to no valid address'],
 ];
 
 /** Why an address is never fetched, however often one tries; undefined for other errors. */

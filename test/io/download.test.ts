@@ -338,6 +338,12 @@ describe('download', () => {
     expect(server!.requests).toHaveLength(1);
   });
 
+  test.each(['http://[', '//', 'http://a:99999/'])('does not retry a redirect to %s', async (location) => {
+    const nowhere = fetchFrom((_, response) => response.writeHead(302, { location }).end());
+    await expect(nowhere).rejects.toThrow(/: the server redirects to no valid address; check the address\.$/);
+    expect(server!.requests).toHaveLength(1);
+  });
+
   test('does not retry what a server refuses', async () => {
     await expect(fetchFrom((_, response) => response.writeHead(403).end())).rejects.toThrow(
       'the server answered with status 403 (Forbidden); check the address, or use another source.',
