@@ -34,6 +34,7 @@ const MISTAKES: readonly (() => object)[] = [
   () => new Date(0),
   () => new Map([['?', 1]]),
   () => new DataView(new ArrayBuffer(2)),
+  () => null as never,
 ];
 
 /** The names that a refusal lists for an object. */

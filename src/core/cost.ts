@@ -67,10 +67,11 @@ export function cost(
   modelOrPlan: LayersModel | Plan,
   options: { batchSize?: number; optimizer?: OptimizerName } = {},
 ): Cost {
-  optionsOf('cost', options, { batchSize: 1, optimizer: 1 });
+  const given = optionsOf('cost', options, { batchSize: 1, optimizer: 1 });
 
-  const batchSize = wholeNumber('cost', 'batchSize', options.batchSize ?? 1);
-  const optimizer = keyOf('cost', 'optimizer', options.optimizer ?? 'sgd', OPTIMIZERS);
+  const { batchSize = 1, optimizer = 'sgd' } = given;
+  wholeNumber('cost', 'batchSize', batchSize);
+  keyOf('cost', 'optimizer', optimizer, OPTIMIZERS);
   const plan = rowsOf('cost', modelOrPlan);
   const rows = costRows(plan, batchSize);
   const trainable = sum(plan, (row) => row.trainable);

@@ -27,8 +27,8 @@ export function paramCount(
   modelOrPlan: LayersModel | Plan,
   options: { count?: 'all' | 'tally' } = {},
 ): ParamCount {
-  const given = optionsOf('paramCount', options, { count: 1 });
-  const count = oneOf('paramCount', 'count', given.count ?? 'all', ['all', 'tally']);
+  const { count = 'all' } = optionsOf('paramCount', options, { count: 1 });
+  oneOf('paramCount', 'count', count, ['all', 'tally']);
   const layers = rowsOf('paramCount', modelOrPlan).filter((row) => row.params > 0);
   const firstConnected = layers.find(isFullyConnected);
   const counted =

@@ -62,7 +62,8 @@ export function checkAugmentation(where: string, augment: Augmentation): void {
     checkRange(where, 'augment.crop.ratio', ratioOf(crop), Number.MAX_VALUE);
   }
   for (const name of NAMES) {
-    const range: unknown = rangeOf(name, jitter[name]) ?? [0, 0];
+    const { [name]: amount = 0 } = jitter;
+    const range: unknown = amount === 0 ? [0, 0] : rangeOf(name, amount);
     const [low, high] = LIST.holds(range) ? (range as Range) : [];
     const [minimum, maximum] = name === 'hue' ? [-0.5, 0.5] : [0, Number.MAX_VALUE];
     if (!isRange(low, high, minimum, maximum)) {

@@ -54,7 +54,8 @@ export function checkBatchAugmentation(
   augment: BatchAugmentation,
   [height, width]: readonly [height: number, width: number],
 ): void {
-  const { shift = 0, mixup = 0.1 } = optionsOf(where, augment, { shift: 1, flip: 1, erase: 1, mixup: 1 });
+  const names = { shift: 1, flip: 1, erase: 1, mixup: 1 } as const;
+  const { shift = 0, flip = 0, erase = 0, mixup = 0.1 } = optionsOf(where, augment, names);
   wholeNumber(where, 'shift', shift, 0);
   if (shift > 0 && shift >= Math.min(height, width)) {
     fail(
@@ -62,9 +63,9 @@ export function checkBatchAugmentation(
       `shift is ${shift}, by which images of ${height}x${width} move out of sight; it must be below ${Math.min(height, width)}.`,
     );
   }
-  for (const name of ['flip', 'erase'] as const) {
+  for (const [name, chance] of Object.entries({ flip, erase })) {
     const isChance = (n: number) => n >= 0 && n <= 1;
-    numberThat(where, name, augment[name] ?? 0, isChance, 'a probability from 0 to 1, such as 0.5');
+    numberThat(where, name, chance, isChance, 'a probability from 0 to 1, such as 0.5');
   }
   const isAlpha = (n: number) => n >= 0.1 && n <= 1;
   numberThat(where, 'mixup', mixup, isAlpha, 'from 0.1 to 1, such as 0.2, or left out');

@@ -48,9 +48,13 @@ export function grid(
   where: string,
   tiles: readonly Uint8ClampedArray[],
   { width, height }: { width: number; height: number },
-  { columns, padding = 1, scale = Math.max(1, Math.ceil(48 / width)) }: GridOptions,
+  {
+    columns: across = Math.ceil(Math.sqrt(tiles.length)),
+    padding = 1,
+    scale = Math.max(1, Math.ceil(48 / width)),
+  }: GridOptions,
 ): RawImage {
-  const across = wholeNumber(where, 'columns', columns ?? Math.ceil(Math.sqrt(tiles.length)));
+  wholeNumber(where, 'columns', across);
   wholeNumber(where, 'padding', padding, 0, MAX_SIDE);
   wholeNumber(where, 'scale', scale, 1, MAX_SIDE);
   const bytes = tiles[0]!.length / (width * height);

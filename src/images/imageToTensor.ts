@@ -29,8 +29,8 @@ export async function imageTensor(
   checkBackend(where);
 
   const pixels = await toRgb(image, where);
-  const own = Math.max(pixels.width, pixels.height);
-  const size = wholeNumber(where, 'size', options.size ?? own, 1, MAX_SIDE);
+  const { size = Math.max(pixels.width, pixels.height) } = options;
+  wholeNumber(where, 'size', size, 1, MAX_SIDE);
   const { width, height } = fittedSize(pixels, size);
   const { data } = resizeBilinear(pixels, width, height);
   return tensor4d(

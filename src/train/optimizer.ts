@@ -79,7 +79,8 @@ export function chooseOptimizer(where: string, options: OptimizerOptions = {}): 
   const name = keyOf(where, 'optimizer', chosen, OPTIMIZERS);
   const usual = OPTIMIZERS[name];
   const { learningRate = usual.learningRate, weightDecay = usual.weightDecay, clipNorm } = options;
-  const weightDecayOf = oneOf(where, 'weightDecayOf', options.weightDecayOf ?? 'all', ['all', 'kernels']);
+  const { weightDecayOf = 'all' } = options;
+  oneOf(where, 'weightDecayOf', weightDecayOf, ['all', 'kernels']);
   const isRate = (rate: number) => rate > 0 && rate < Number.POSITIVE_INFINITY;
   numberThat(
     where,

@@ -146,16 +146,17 @@ export function checkSettings(model: LayersModel, given: TrainSets, options: Tra
   if (unknown !== undefined)
     fail('train', `there is no set ${shown(unknown)}; the sets are ${SET_NAMES.join(', ')}.`);
   const { batchSize = 128, microBatchSize, seed = 0, ema, patience, signal } = options;
+  const { epochs = 10, validationFraction = 0, keep = 'last' } = options;
   const { onNote, onProgress, onStep, onEpoch } = options;
   const held = optional(EXAMPLES);
   checkArguments('train', given, { trainSet: EXAMPLES, testSet: held, validationSet: held });
-  const epochs = wholeNumber('train', 'epochs', options.epochs ?? 10);
+  wholeNumber('train', 'epochs', epochs);
   wholeNumber('train', 'batchSize', batchSize);
   if (microBatchSize !== undefined) wholeNumber('train', 'microBatchSize', microBatchSize);
   checkSeed('train', seed);
-  const sets = withValidation(given, options.validationFraction ?? 0, seed);
+  const sets = withValidation(given, validationFraction, seed);
   const { trainSet, testSet, validationSet } = sets;
-  const keep = oneOf('train', 'keep', options.keep ?? 'last', ['last', 'best']);
+  oneOf('train', 'keep', keep, ['last', 'best']);
   if (keep === 'best' && !testSet && !validationSet) {
     fail(
       'train',

@@ -77,14 +77,14 @@ export async function encodeWeights(model: LayersModel, options: EncodeOptions =
   checkArguments('encodeWeights', { model }, { model: MODEL });
   const {
     container = 'safetensors',
-    names,
+    names: chosen,
     dtype = 'F32',
   } = optionsOf('encodeWeights', options, { names: 1, container: 1, dtype: 1 });
 
   keyOf('encodeWeights', 'container', container, CONTAINERS);
   oneOf('encodeWeights', 'dtype', dtype, ENCODED_DTYPES);
   const allowed: readonly KeyNames[] = CONTAINERS[container];
-  const used = names ?? allowed[0]!;
+  const used = chosen === undefined ? allowed[0]! : chosen;
   oneOf('encodeWeights', 'names', used, KEY_NAMES);
   const keras = !allowed.includes('torchvision');
   if (!allowed.includes(used) || (keras && dtype !== 'F32')) {

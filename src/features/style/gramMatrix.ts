@@ -22,13 +22,9 @@ export function gramMatrix(
   options: { normalization?: GramNormalization } = {},
 ): Tensor3D {
   checkArguments('gramMatrix', { features }, { features: TENSOR });
-  optionsOf('gramMatrix', options, { normalization: 1 });
+  const { normalization = 'elements' } = optionsOf('gramMatrix', options, { normalization: 1 });
 
-  const normalization = oneOf('gramMatrix', 'normalization', options.normalization ?? 'elements', [
-    'elements',
-    'positions',
-    'none',
-  ]);
+  oneOf('gramMatrix', 'normalization', normalization, ['elements', 'positions', 'none']);
   if (features.shape.length !== 4 || features.size === 0) {
     fail(
       'gramMatrix',

@@ -69,11 +69,8 @@ export function resolveStyle(where: string, model: LayersModel, options: StyleLo
   for (const [name, layers] of Object.entries({ contentLayers, styleLayers })) {
     checkArguments(where, { [name]: layers }, { [name]: NAMES });
   }
-  const weights = {
-    content: options.contentWeight ?? 1,
-    style: options.styleWeight ?? 1e6,
-    tv: options.tvWeight ?? 0,
-  };
+  const { contentWeight: content = 1, styleWeight: style = 1e6, tvWeight: tv = 0 } = options;
+  const weights = { content, style, tv };
   for (const [name, weight] of Object.entries(weights)) {
     numberThat(where, `${name}Weight`, weight, (n) => n >= 0 && n < Number.POSITIVE_INFINITY, '0 or more');
   }

@@ -146,12 +146,11 @@ async function transferred(
   const options = { ...given, preprocessing: preprocessingFor('styleTransfer', model, given.preprocessing) };
 
   const where = 'styleTransfer';
-  const steps = wholeNumber(where, 'steps', options.steps ?? 100);
-  const every = wholeNumber(where, 'every', options.every ?? 10);
-  const size = wholeNumber(where, 'size', options.size ?? 256);
-  const seed = checkSeed(where, options.seed ?? 0);
-  const name = oneOf(where, 'optimizer', options.optimizer ?? 'lbfgs', ['lbfgs', 'adam']);
-  const rate = options.learningRate ?? LEARNING_RATES[name];
+  const { steps = 100, every = 10, size = 256, seed = 0, optimizer: name = 'lbfgs' } = options;
+  for (const [one, value] of Object.entries({ steps, every, size })) wholeNumber(where, one, value);
+  checkSeed(where, seed);
+  oneOf(where, 'optimizer', name, ['lbfgs', 'adam']);
+  const { learningRate: rate = LEARNING_RATES[name] } = options;
   const isPositive = (n: number) => n > 0 && n < Number.POSITIVE_INFINITY;
   const allowed = `above 0, e.g. ${LEARNING_RATES[name]} for ${name}`;
   numberThat(where, 'learningRate', rate, isPositive, allowed);
