@@ -41,7 +41,8 @@ const SLOW_ON_GPU = [
   'test/{core/fullyConvolutional,train/views}.test.ts',
   'test/compress/{compress,quantizing}.test.ts',
   'test/train/{checkpoint,diagnose,options,ownOptimizer,seededLayers,teacher,trainInParts}.test.ts',
-  'test/features/{anyModel,attributions,cacheFeatures,explainMethods,freeze,perceptual,recurrent}.test.ts',
+  'test/features/{anyModel,attributions,cacheFeatures,encodedImages,explainMethods}.test.ts',
+  'test/features/{freeze,perceptual,recurrent}.test.ts',
   'test/weights/{configuration,dialects,hostile}.test.ts',
 ];
 
