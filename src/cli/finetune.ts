@@ -6,6 +6,7 @@ import type { Preprocessing } from 'vgg-blocks/images';
 import { countBar, imageFolder } from 'vgg-blocks/node';
 import { confusion, evaluate } from 'vgg-blocks/train';
 import { inspectWeights, setMetadata } from 'vgg-blocks/weights';
+import { checkFollowed, checkWarmup } from '../base/runChecks.js';
 import { decoding } from './decoder.js';
 import { namesIn } from './disk.js';
 import {
@@ -70,6 +71,8 @@ async function finetuneIn(taken: RunFolder<FinetuneArguments>): Promise<void> {
   const { args } = taken;
   const folder = args.folder!;
   const options = finetuneOptions(args);
+  checkWarmup('finetune', options.first, options.first.epochs!);
+  if (args.unfreeze) checkWarmup('finetune', options.unfrozen, options.unfrozen.epochs!);
   const tell = args.json ? () => {} : say;
   const loaded = await loadNetwork('finetune', args, {
     includeTop: false,
@@ -86,6 +89,7 @@ async function finetuneIn(taken: RunFolder<FinetuneArguments>): Promise<void> {
   }
   const images = await read(folder, args, preprocessing);
   const { classNames, problems } = images;
+  checkFollowed('finetune', options.first, images.validationSet.length > 0);
   tell(
     `${images.trainSet.length} training and ${images.validationSet.length} validation images of ${classNames.length} classes at ${images.trainSet.shape.join('x')}${problems.length > 0 ? `; ${problems.length} left out` : ''}`,
   );

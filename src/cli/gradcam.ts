@@ -63,20 +63,18 @@ async function run(patterns: string[], args: GradCamArguments): Promise<void> {
   const { model, preprocessing, labels } = await loadClassifier('gradcam', args);
   const classIndex = args.class === undefined ? undefined : classOf('gradcam', args.class, labels);
   const extractor = args.maps === undefined ? undefined : featureExtractor(model, args.maps);
-  const nameFor = names(args.out);
-  await eachImage('gradcam', patterns, async (image, path, print) => {
-    const { method, layer } = args;
+  const { method, layer } = args;
+  let outputs = new Map<string, Outputs>();
+  const begin = (paths: readonly string[]) => {
+    outputs = outputsOf(paths, args);
+    const files = [...outputs.values()].flatMap(({ file, maps }) => [file, maps ?? []].flat());
+    checkKept('gradcam', [...paths, args.weights, args.labels], files);
+  };
+  const work: Parameters<typeof eachImage>[2] = async (image, path, print) => {
     const map = await explain(model, image, { method, layer, classIndex, preprocessing });
-    const name = nameFor(path);
-    const written = {
-      image: path,
-      classIndex: map.classIndex,
-      label: labels[map.classIndex]!,
-      file: `${name}.${method}.png`,
-    };
-    checkKept('gradcam', [path], [written.file]);
+    const { file, maps } = outputs.get(path)!;
+    const written = { image: path, classIndex: map.classIndex, label: labels[map.classIndex]!, file };
     await writeImage(written.file, await overlay(image, map, { maxSide: args.size, clip: clipOf(method) }));
-    const maps = extractor && `${name}.${args.maps}.png`;
     if (extractor && maps) {
       const x = await preprocess(image, preprocessing);
       const features = tidy(() => extractor.predict(x) as Tensor);
@@ -93,7 +91,8 @@ async function run(patterns: string[], args: GradCamArguments): Promise<void> {
         ? { ...written, maps, ...areas }
         : `${path}: ${written.label}, ${[written.file, maps, measured].filter(Boolean).join(', ')}`,
     );
-  });
+  };
+  await eachImage('gradcam', patterns, work, begin);
   model.dispose();
 }
 
@@ -113,14 +112,29 @@ function clipOf(method: ExplainMethod): number {
   return /cam|occlusion/.test(method) ? 1 : 0.99;
 }
 
-/** Gives each image's output files a path prefix: the image's own name, with a number if it is already taken. */
-function names(folder: string): (path: string) => string {
+/** The files that are written for an image. */
+interface Outputs {
+  file: string;
+  maps: string | undefined;
+}
+
+/** The output files of each image, by its path: they have the image's own name, with a number if it is already taken. */
+function outputsOf(
+  paths: readonly string[],
+  { out, method, maps }: Pick<GradCamArguments, 'out' | 'method' | 'maps'>,
+): Map<string, Outputs> {
   const taken = new Set<string>();
-  return (path) => {
-    const name = basename(path, extname(path));
-    let free = name;
-    for (let i = 2; taken.has(free); i++) free = `${name}-${i}`;
+  const outputs = new Map<string, Outputs>();
+  for (const path of new Set(paths)) {
+    const own = basename(path, extname(path));
+    let free = own;
+    for (let i = 2; taken.has(free); i++) free = `${own}-${i}`;
     taken.add(free);
-    return join(folder, free);
-  };
+    const name = join(out, free);
+    outputs.set(path, {
+      file: `${name}.${method}.png`,
+      maps: maps === undefined ? undefined : `${name}.${maps}.png`,
+    });
+  }
+  return outputs;
 }

@@ -27,14 +27,20 @@ type Read<Image> = { path: string; image: Image } | { path: string; error: Error
  * progress.
  *
  * @param work must print through its third argument only.
+ * @param begin gets the paths of all images before the first is read.
  * @throws Error if no image could be read, and whatever `work` throws.
  */
 export function eachImage(
   command: string,
   patterns: readonly string[],
   work: (image: RawImage, path: string, print: Print) => Promise<void>,
+  begin?: (paths: readonly string[]) => void,
 ): Promise<void> {
-  return inBatches(command, patterns, readAhead, 1, ([image], [path], print) => work(image!, path!, print));
+  const read = (paths: string[]) => {
+    begin?.(paths);
+    return readAhead(paths);
+  };
+  return inBatches(command, patterns, read, 1, ([image], [path], print) => work(image!, path!, print));
 }
 
 /** As {@link eachImage}, for images that are prepared for a network on other threads, in batches. */

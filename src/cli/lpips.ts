@@ -71,7 +71,14 @@ async function run(first: string, second: string, args: LpipsArguments): Promise
     throw new Error('lpips: --map-max is the scale of --map, which is not given; add --map or leave it out.');
   if (map !== undefined && !ofFolders && extname(map).toLowerCase() !== '.png')
     throw new Error(`lpips: --map is ${map}; use a name that ends in .png.`);
+  const fileOf = (name: string) =>
+    map === undefined ? undefined : ofFolders ? join(map, `${name}.lpips.png`) : map;
   if (map !== undefined) checkKept('lpips', [first, second, args.weights, args.calibration], [map]);
+  checkKept(
+    'lpips',
+    [...pairs.flatMap(({ one, other }) => [one.path, other.path]), args.weights, args.calibration],
+    pairs.flatMap(({ name }) => fileOf(name) ?? []),
+  );
   const calibration =
     args.calibration === undefined ? undefined : await readLpipsCalibration(args.calibration);
   const { model, preprocessing } = await loadNetwork(
@@ -94,9 +101,8 @@ async function run(first: string, second: string, args: LpipsArguments): Promise
           version,
           spatial: map !== undefined,
         });
-        const file = map === undefined ? undefined : ofFolders ? join(map, `${name}.lpips.png`) : map;
+        const file = fileOf(name);
         if (file !== undefined) {
-          checkKept('lpips', [one.path, other.path], [file]);
           await writeImage(
             file,
             await overlay(images[1], found.map!, {

@@ -51,17 +51,20 @@ export function checkKept(
   inputs: readonly (string | undefined)[],
   outputs: readonly string[],
 ): void {
-  for (const output of outputs.filter((path) => isThere(path) && !isFolder(path))) {
+  const replaced = outputs.filter((path) => isThere(path) && !isFolder(path));
+  if (replaced.length === 0) return;
+  const read = inputs
+    .filter((input) => input !== undefined && isThere(input))
+    .map((input) => realPath(input!));
+  // A hard link is the file too.
+  const identity = (path: string) => {
+    const { dev, ino } = statSync(path, { bigint: true });
+    return `${dev} ${ino}`;
+  };
+  const files = new Set(read.map(identity));
+  for (const output of replaced) {
     const to = realPath(output);
-    const file = statSync(to);
-    const isRead = (input: string | undefined) => {
-      if (input === undefined || !isThere(input)) return false;
-      const from = realPath(input);
-      const found = statSync(from);
-      // A hard link is the file too.
-      return (found.dev === file.dev && found.ino === file.ino) || to.startsWith(`${from}${sep}`);
-    };
-    if (inputs.some(isRead)) {
+    if (files.has(identity(to)) || read.some((from) => to.startsWith(`${from}${sep}`))) {
       throw new Error(
         `${command}: ${output} is what is read, which the result would replace; write to another path.`,
       );

@@ -13,6 +13,7 @@ import {
   train,
 } from 'vgg-blocks/train';
 import { saveModel } from 'vgg-blocks/weights';
+import { checkFollowed, checkWarmup } from '../base/runChecks.js';
 import { type BackendArguments, useBackend } from './backend.js';
 import { loadData } from './data.js';
 import { numberIn, shared } from './options.js';
@@ -98,10 +99,13 @@ async function run(given: TrainArguments, command: Command): Promise<void> {
 
 async function trainIn(folder: RunFolder<TrainArguments>): Promise<void> {
   const { args, log } = folder;
+  const { options, augment } = recipeOptions(args, DEFAULTS);
+  checkFollowed('train', options, Boolean(options.validationFraction));
+  const known = args.epochs ?? options.epochs;
+  if (known !== undefined) checkWarmup('train', options, known);
   await useBackend({ ...args, threads: threadsToTry(args) });
   const bar = progressBar({ print: (text) => say(...text.split('\n')) });
   const data = await loadData(args.data, args.seed, bar.log);
-  const { options, augment } = recipeOptions(args, DEFAULTS);
   const { model, trainSet: plainSet } = await startingNetwork(args, data.trainSet);
   const trainSet = plainSet.augment(augment);
   const testSet = data.testSet.resize([trainSet.shape[0], trainSet.shape[1]]);
@@ -109,8 +113,8 @@ async function trainIn(folder: RunFolder<TrainArguments>): Promise<void> {
     preprocessing: { ...PLAIN_PREPROCESSING, channels: trainSet.shape[2] === 1 ? 'gray' : 'RGB' },
     classNames: trainSet.classNames,
   });
-  const epochs =
-    args.epochs ?? options.epochs ?? Math.min(20, Math.max(4, Math.round(32000 / trainSet.length)));
+  const epochs = known ?? Math.min(20, Math.max(4, Math.round(32000 / trainSet.length)));
+  checkWarmup('train', options, epochs);
   if (args.threads === undefined) {
     const { batchSize, optimizer } = { ...DEFAULTS, ...options };
     const trial = { ...args, batch: batchSize!, optimizer: optimizer as OptimizerName };

@@ -1,6 +1,6 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { fixedLayer } from './fusedLayers.js';
-import { applied, type Call } from './graph.js';
+import { applied, type Call, noteMask } from './graph.js';
 import { applyActivation, sharedLayer } from './sharedLayer.js';
 
 /**
@@ -13,7 +13,9 @@ export function appliedFixed(call: Call, inputs: Tensor[], activation: 'own' | '
   const { layer } = call;
   const [x] = inputs as [Tensor];
   const fused = fixedLayer(layer, x, activation);
-  if (fused) return [fused];
-  const before = activation === 'own' ? fixedLayer(layer, x, 'none') : undefined;
-  return before ? [applyActivation(before, layer)] : applied(call, inputs, sharedLayer(layer, activation));
+  const before = !fused && activation === 'own' ? fixedLayer(layer, x, 'none') : undefined;
+  const output = fused ?? (before && applyActivation(before, layer));
+  if (!output) return applied(call, inputs, sharedLayer(layer, activation));
+  noteMask(layer, inputs, [output]);
+  return [output];
 }

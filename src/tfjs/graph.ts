@@ -149,8 +149,27 @@ export function applied<T extends Tensor | SymbolicTensor>(
   layer: layers.Layer = call.layer,
 ): T[] {
   const given = (inputs.length === 1 ? inputs[0] : inputs) as Tensor;
+  const mask = masks.get(inputs[0]!);
   // A copy, in which recurrent layers note their states.
-  return [layer.apply(given, { ...call.options }) as Tensor | Tensor[]].flat() as T[];
+  const options = { ...call.options, ...(mask && { mask }) };
+  const outputs = [layer.apply(given, options) as Tensor | Tensor[]].flat() as T[];
+  noteMask(layer, inputs, outputs);
+  return outputs;
+}
+
+/** Which steps of tensors count, as layers such as Masking tell those behind them: within a model, tfjs passes it on. */
+const masks = new WeakMap<Tensor | SymbolicTensor, Tensor>();
+
+/** Passes the masks of a layer's inputs on to its outputs, or those that the layer makes. Symbolic tensors have none. */
+export function noteMask(
+  layer: layers.Layer,
+  inputs: readonly (Tensor | SymbolicTensor)[],
+  outputs: readonly (Tensor | SymbolicTensor)[],
+): void {
+  if (!layer.supportsMasking || !(inputs[0] && 'dataId' in inputs[0])) return;
+  const known = inputs.map((input) => masks.get(input) ?? null);
+  const made = [layer.computeMask(inputs as Tensor[], known as Tensor[])].flat();
+  for (const [i, output] of outputs.entries()) if (made[i]) masks.set(output, made[i]);
 }
 
 /** The calls that read a call's outputs. */

@@ -1,4 +1,5 @@
 import { fail, keyOf, numberThat, wholeNumber } from '../base/check.js';
+import { checkWarmup } from '../base/runChecks.js';
 
 /** Where a run is, after its warm-up. */
 interface Position {
@@ -71,8 +72,7 @@ export function checkSchedule(
     const isFactor = (n: number) => n > 0 && n < 1;
     numberThat(where, 'schedule.factor', options.factor, isFactor, 'above 0 and below 1, such as 0.1');
   }
-  const isShorter = (n: number) => n >= 0 && n < epochs;
-  numberThat(where, 'warmupEpochs', warmupEpochs, isShorter, `at least 0 and below the ${epochs} epochs`);
+  checkWarmup(where, { warmupEpochs }, epochs);
   return { name, options, warmup: Math.round(warmupEpochs * batches), batches, steps: epochs * batches };
 }
 

@@ -9,6 +9,7 @@ import {
   withFields,
 } from '../base/arguments.js';
 import { checkSeed, fail, numberThat, oneOf, shown, wholeNumber } from '../base/check.js';
+import { checkFollowed } from '../base/runChecks.js';
 import type { Examples } from './batch.js';
 import type { CheckpointOptions } from './checkpoint/checkpoints.js';
 import type { CheckpointStore } from './checkpoint/store.js';
@@ -177,12 +178,7 @@ export function checkSettings(model: LayersModel, given: TrainSets, options: Tra
   const rates = checkSchedule('train', options.schedule, {
     ...{ epochs, batches, warmupEpochs: options.warmupEpochs },
   });
-  if ((patience !== undefined || rates.name === 'plateau') && !validationSet) {
-    fail(
-      'train',
-      `${patience === undefined ? "schedule 'plateau'" : 'patience'} follows the accuracy on a validation set, and there is none; pass a validationSet, or validationFraction: 0.1.`,
-    );
-  }
+  checkFollowed('train', options, validationSet !== undefined);
   const chosen = chooseOptimizer('train', options);
   checkOwnState(chosen, trainedWeights(model));
   if ((rates.name !== 'constant' || rates.warmup > 0) && !chosen.owned) {

@@ -451,6 +451,9 @@ describe('vgg-blocks train', () => {
     // Another run that cannot begin leaves them alone.
     const refused = await run('train', ...SMALL, '--schedule', 'plateau', '--out', out);
     expect(refused.error).toMatch(/^train: schedule 'plateau' follows the accuracy on a validation set/);
+    const warm = await run('train', ...SMALL, '--warmup', '99', '--out', out);
+    expect(warm.error).toMatch(/^train: --warmup is 99; it must be at least 0 and below the \d+ epochs\.\n$/);
+    expect([refused.out, warm.out]).toEqual(['', '']);
     expect(JSON.parse(readFileSync(join(out, 'history.json'), 'utf8'))).toEqual(history);
     expect(readdirSync(join(out, 'model'))).toContain('model.json');
   });

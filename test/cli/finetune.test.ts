@@ -149,7 +149,10 @@ describe('vgg-blocks finetune', () => {
     await run(at('colors'), ...args, at('whole'));
     // Another run that cannot begin leaves its results alone.
     const refused = await run(at('colors'), ...args, at('whole'), '--warmup', '3');
-    expect(refused.error).toContain(' is 3; it must be at least 0 and below the 3 epochs.');
+    expect(refused).toMatchObject({
+      out: '',
+      error: 'finetune: --warmup is 3; it must be at least 0 and below the 3 epochs.\n',
+    });
     for (const line of ['new layers, epoch 1/3', 'from block5, epoch 1/3']) {
       const out = line.slice(0, 3);
       const killed = start(['finetune', at('colors'), ...args, at(out)], { SIGNAL_AT: line });

@@ -489,6 +489,27 @@ describe('vgg-blocks gradcam', () => {
     expect(decode(readFileSync(join(out, 'a.relu1_1.png')))).toMatchObject({ width: 97, height: 48 });
   });
 
+  test('replaces none of the images, also not one that is read later', async () => {
+    mkdirSync(at('again'));
+    for (const name of ['a.png', 'a.gradcam.png', 'b.png'])
+      writeFileSync(at('again', name), Buffer.from(IMAGES.png, 'base64'));
+    for (const [output, ...args] of [
+      ['a.gradcam.png'],
+      // The maps of the same image, or of one before it.
+      ['b.png', '--method', 'saliency', '--maps', 'relu1_1'],
+    ] as const) {
+      if (output === 'b.png') writeFileSync(at('again', 'b.relu1_1.png'), Buffer.from(IMAGES.png, 'base64'));
+      const before = readdirSync(at('again')).map((name) => [name, readFileSync(at('again', name))]);
+      const kept = output === 'b.png' ? 'b.relu1_1.png' : output;
+      expect(await run('gradcam', at('again'), ...THREE, '--out', at('again'), ...args)).toEqual({
+        code: 1,
+        out: '',
+        error: `gradcam: ${at('again', kept)} is what is read, which the result would replace; write to another path.\n`,
+      });
+      expect(readdirSync(at('again')).map((name) => [name, readFileSync(at('again', name))])).toEqual(before);
+    }
+  });
+
   test('explains the most probable class by default and refuses an unknown one', async () => {
     const path = at('images', 'a.png');
     const [top] = JSON.parse((await run('classify', path, ...THREE, '--json')).out).predictions;

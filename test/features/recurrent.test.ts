@@ -1,7 +1,9 @@
 import {
   grad,
   memory,
+  mul,
   ones,
+  slice,
   type Tensor,
   type Tensor4D,
   tensor,
@@ -169,6 +171,26 @@ describe('recurrent layers in a graph', () => {
     expect(await predicted(model)).not.toEqual(wanted);
     model.dispose();
     x.dispose();
+  });
+
+  test('masks reach the layers behind them, as in tfjs', async () => {
+    const end = layers.lstm({ ...recurrent, name: 'end' });
+    const steps = layers.gru({ ...recurrent, returnSequences: true });
+    const model = chain(rows(), layers.masking({ maskValue: 0 }), layers.dense({ units: 5 }), steps, end);
+    // The second image has two rows of zeros, which are left out.
+    const rowsKept = tensor([1, 1, 1, 1, 1, 0, 1, 0], [2, 4, 1, 1]);
+    const x = tidy(() => mul(images(), rowsKept) as Tensor4D);
+    const before = memory().numTensors;
+    const loss = perceptualLoss(model, ['end']);
+    const [one, other, distance] = tidy(() => {
+      const all = [0, 1].map((i) => slice(x, i, 1) as Tensor4D);
+      return [...all.map((image) => model.predict(image) as Tensor), loss(all[0]!, all[1]!)];
+    });
+    const [a, b] = [await numbersOf(one!), await numbersOf(other!)];
+    const wanted = [...a].reduce((sum, value, i) => sum + (value - b[i]!) ** 2, 0) / a.length;
+    expect((await numbersOf(distance!))[0]).toBeCloseTo(wanted, 6);
+    expect(memory().numTensors).toBe(before);
+    for (const tensor of [model, x, rowsKept]) tensor.dispose();
   });
 
   test('a model is not split where the layers above read several outputs', () => {
