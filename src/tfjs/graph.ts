@@ -62,8 +62,8 @@ function checkOutputs(where: string, model: LayersModel): void {
 }
 
 /**
- * Throws for a layer that takes batches of one size alone: one that remembers the last batch, or that was built for a fixed size and
- * insists on it, as few do.
+ * Throws for a layer that takes batches of one size alone: one that remembers the last batch or its dropout, or that was built for a
+ * fixed size and insists on it, as few do.
  */
 function checkBatches(where: string, calls: readonly Call[]): void {
   const called = calls.filter(({ inputs }) => inputs.length > 0).map(({ layer }) => layer);
@@ -72,12 +72,24 @@ function checkBatches(where: string, calls: readonly Call[]): void {
       stateful?: boolean;
       inputSpec?: readonly { shape?: readonly (number | null)[] }[];
     };
+    if (layer.getClassName() === 'RNN' && unwrapped([layer]).some(({ layer: cell }) => dropsOut(cell))) {
+      fail(
+        where,
+        `the layer ${layer.name} uses the dropout of the first batch for all others, which TensorFlow.js keeps in its cells; build it of lstm, gru or simpleRNN layers, or without dropout.`,
+      );
+    }
     const size = inputSpec?.find(({ shape }) => shape?.[0] != null)?.shape?.[0];
     if (!stateful && size === undefined) continue;
     const fault = stateful ? 'keeps a state from batch to batch' : `takes batches of ${size} alone`;
     const remedy = stateful ? 'without stateful: true' : 'with inputShape in place of batchInputShape';
     fail(where, `the layer ${layer.name} ${fault}; build the model ${remedy}.`);
   }
+}
+
+/** Whether a layer is a recurrent cell with dropout. */
+function dropsOut(layer: layers.Layer): boolean {
+  const { dropout, recurrentDropout } = layer as unknown as Record<string, number>;
+  return 'dropoutFunc' in layer && (dropout! > 0 || recurrentDropout! > 0);
 }
 
 /** The outputs of a model that is called with inputs. */

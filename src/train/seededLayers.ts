@@ -115,7 +115,7 @@ interface Cell {
   recurrentDropoutMask: Tensor | Tensor[] | null;
 }
 
-/** Makes the dropout of recurrent cells draw by `drawingOf`, and forget the masks of steps, which some layers would use again. */
+/** Makes the dropout of recurrent cells draw by `drawingOf`, and frees the masks of each step, which tfjs keeps until the next. */
 function seededCells(
   cells: readonly Cell[],
   drawingOf: (i: number, input: readonly number[]) => Draw,

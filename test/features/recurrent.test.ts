@@ -107,10 +107,6 @@ describe('dropout that layers have within', () => {
       const layer = layers.gru({ ...recurrent, dropout: 0.5 }) as never;
       return chain(conv(), rows(), layers.bidirectional({ layer }), logits());
     },
-    'stacked cells': () => {
-      const cell = (units: number) => layers.lstmCell({ ...recurrent, units, dropout: 0.5 });
-      return chain(conv(), rows(), layers.rnn({ cell: [cell(4), cell(3)] as never }), logits());
-    },
   };
 
   test.each(Object.entries(NETWORKS))(
@@ -144,6 +140,24 @@ describe('dropout that layers have within', () => {
       for (const model of all) model.dispose();
     },
   );
+});
+
+test('cells that keep their dropout are refused', async () => {
+  const cell = (options: object) => layers.lstmCell({ ...recurrent, ...options });
+  const of = (options: object) =>
+    chain(conv(), rows(), layers.rnn({ cell: [cell({}), cell(options)] as never, name: 'cells' }), logits());
+  const model = of({ recurrentDropout: 0.5 });
+  const before = memory().numTensors;
+  const said =
+    'the layer cells uses the dropout of the first batch for all others, which TensorFlow.js keeps in its cells; build it of lstm, gru or simpleRNN layers, or without dropout.';
+  await expect(evaluate(model, examples())).rejects.toThrow(`evaluate: ${said}`);
+  await expect(train(model, { trainSet: examples() })).rejects.toThrow(`train: ${said}`);
+  expect(() => featureExtractor(model, 'cells')).toThrow(`featureExtractor: ${said}`);
+  expect(memory().numTensors).toBe(before);
+  model.dispose();
+  const plain = of({});
+  expect((await evaluate(plain, examples(), { batchSize: 3 })).examples).toBe(8);
+  plain.dispose();
 });
 
 describe('recurrent layers in a graph', () => {
