@@ -14,7 +14,12 @@ const MOST_NUMBERS = 2 ** 31;
 /** What a file has beside its topology, and what TensorFlow.js has. */
 interface Known {
   weights: ReadonlyMap<string, WeightSpec>;
+  /** Whether the file must have all weights. */
+  strict: boolean;
+  /** Whether there is a class by this name: of layers, initializers, activations and so on. */
   isClass(name: string): boolean;
+  /** Whether a class of layers is one of tfjs. */
+  isOwnLayer(name: string): boolean;
 }
 
 interface Config {
@@ -26,6 +31,12 @@ interface Config {
   units?: unknown;
   filters?: unknown;
   use_bias?: unknown;
+  /** Of a recurrent layer, whether its states are outputs too. */
+  return_state?: unknown;
+  /** Of a wrapper, the layer within; of a recurrent layer, its cells. */
+  layer?: unknown;
+  cell?: unknown;
+  cells?: unknown;
 }
 
 /** A layer of a model, as far as its place and its weights follow from it. */
@@ -40,13 +51,11 @@ interface Layer {
 /**
  * Why tfjs could not build the model of a parsed `model.json`, as a clause; undefined if nothing is known. tfjs itself would say so in
  * its own words, keep what it had built, or never end.
- *
- * @param isClass whether tfjs has a class by this name: of layers, initializers, activations and so on.
  */
 export function modelFault(
   topology: unknown,
   specs: readonly WeightSpec[],
-  isClass: Known['isClass'],
+  known: Omit<Known, 'weights'>,
 ): string | undefined {
   for (const { name, dtype, quantization } of specs) {
     if (!DTYPES.includes(dtype) || (quantization && !STORED.includes(quantization.dtype))) {
@@ -58,7 +67,28 @@ export function modelFault(
   const weights = new Map(
     specs.flatMap((spec) => [[spec.name, spec] as const, [shortened(spec.name), spec] as const]),
   );
-  return layerFault('its modelTopology', Object(topology).model_config ?? topology, { weights, isClass });
+  return layerFault('its modelTopology', Object(topology).model_config ?? topology, { ...known, weights });
+}
+
+/**
+ * Whether a topology is of layers that all pass a test, those within others included. A graph of operations has none.
+ *
+ * @param topology in which `modelFault` found no fault.
+ */
+export function hasLayersOnly(
+  topology: unknown,
+  test: (className: string, config: Readonly<Record<string, unknown>>) => boolean,
+): boolean {
+  const { class_name: className, config } = Object(
+    Object(topology).model_config ?? topology,
+  ) as Partial<Layer>;
+  if (className === undefined) return false;
+  const { layers, layer, cell, cells } = Object(config) as Config;
+  const isModel = MODELS.includes(className);
+  const inner = isModel ? (Array.isArray(config) ? config : layers) : [layer ?? [], cell ?? [], cells ?? []];
+  return (
+    (isModel || test(className, Object(config))) && [inner].flat(2).every((one) => hasLayersOnly(one, test))
+  );
 }
 
 /** A weight's name without that of a cell within its layer, as tfjs reads it. */
@@ -88,11 +118,15 @@ function layerFault(where: string, layer: unknown, known: Known): string | undef
     const fault = layerFault(`layer ${i + 1} of ${where}`, one, known);
     if (fault !== undefined) return fault;
   }
-  return graphFault(className, config, layers);
+  return graphFault(className, config, layers, known);
 }
 
 /** What is wrong with the sizes or the weights of a layer that is no model. */
-function ownFault(className: string, config: Config, { weights, isClass }: Known): string | undefined {
+function ownFault(
+  className: string,
+  config: Config,
+  { weights, strict, isClass }: Known,
+): string | undefined {
   const { name, batch_input_shape: shape, units, filters, use_bias: bias = true } = config;
   for (const [field, value] of Object.entries(config)) {
     const isPart = /_(initializer|regularizer|constraint)$/.test(field);
@@ -110,6 +144,7 @@ function ownFault(className: string, config: Config, { weights, isClass }: Known
   const width = className === 'Dense' ? units : filters;
   for (const weight of ['kernel', ...(bias ? ['bias'] : [])]) {
     const spec = weights.get(`${name}/${weight}`);
+    if (!spec && !strict) continue;
     if (!spec) return `it lacks the weight ${shown(`${name}/${weight}`)}`;
     if (spec.shape.at(-1) !== width) {
       const of = className === 'Dense' ? 'units' : 'filters';
@@ -123,12 +158,49 @@ function ownFault(className: string, config: Config, { weights, isClass }: Known
 const callsIn = (refs: unknown): string[] =>
   (Array.isArray(refs) ? refs : []).filter(Array.isArray).map(([layer, call]) => `${layer}/${call}`);
 
+/** References as `[layer, call, output]`. */
+function refsIn(value: unknown): unknown[][] {
+  const list = Array.isArray(value) ? value : [];
+  return typeof list[0] === 'string' ? [list] : list.filter(Array.isArray);
+}
+
+/** Which output of a layer is referred to that the layer does not have. */
+function absentOutput(
+  layers: readonly Layer[],
+  config: Config | unknown[],
+  isOwnLayer: Known['isOwnLayer'],
+): string | undefined {
+  const counts = new Map(
+    layers.map((layer) => [layer.name ?? (layer.config as Config).name, outputCount(layer, isOwnLayer)]),
+  );
+  const calls = layers.flatMap(({ inbound_nodes: nodes }) => (Array.isArray(nodes) ? nodes : []));
+  const { input_layers: inputs, output_layers: outputs } = config as Config;
+  for (const [layer, , output] of [...calls, inputs, outputs].flatMap(refsIn)) {
+    const count = counts.get(layer);
+    const exists = Number.isSafeInteger(output) && (output as number) >= 0 && (output as number) < count!;
+    if (count !== undefined && !exists)
+      return `it takes the output ${shown(output)} of its layer ${shown(layer)}, which has ${count} (counted from 0)`;
+  }
+  return undefined;
+}
+
+/** How many outputs a call of a layer has; undefined if that is not known. */
+function outputCount({ class_name: className, config }: Layer, isOwnLayer: Known['isOwnLayer']) {
+  const { output_layers: outputs, return_state: state, layer } = config as Config;
+  if (className === 'Sequential') return 1;
+  if (MODELS.includes(className)) return refsIn(outputs).length;
+  return isOwnLayer(className) && !state && !layer ? 1 : undefined;
+}
+
 /** Which call of a layer never gets its inputs, for which tfjs would wait without end, or which end of a model does not exist. */
 function graphFault(
   className: string,
   config: Config | unknown[],
   layers: readonly Layer[],
+  { isOwnLayer }: Known,
 ): string | undefined {
+  const absent = absentOutput(layers, config, isOwnLayer);
+  if (absent !== undefined) return absent;
   const made = new Set<string>();
   const waiting = layers.flatMap(({ name: own, class_name, config: inner, inbound_nodes: nodes }) => {
     const name = String(own ?? (inner as Config).name);

@@ -1,14 +1,15 @@
 import { open, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { io, serialization } from '@tensorflow/tfjs-core';
-import { checkArguments, kind, LIST, optional, optionsOf, TEXT } from '../base/arguments.js';
+import { BOOLEAN, checkArguments, kind, LIST, optional, optionsOf, TEXT } from '../base/arguments.js';
 import { wholeNumber } from '../base/check.js';
 import { printedPath } from '../base/printable.js';
 import { isArrayBuffer } from '../base/realm.js';
-import { storedBytes, weightGroups } from '../io/modelJson.js';
-import { modelFault } from '../io/modelTopology.js';
+import { storedBytes, type WeightSpec, weightGroups } from '../io/modelJson.js';
+import { hasLayersOnly, modelFault } from '../io/modelTopology.js';
 import { forget, temporaryPath } from '../io/pendingFile.js';
 import { siblingOf } from '../io/sibling.js';
+import { isOwnLayer, outlineFault } from '../tfjs/outline.js';
 import { printable } from '../weights/formats/error.js';
 import { because, FILE_MODULES, openPending, writeFileAtomic } from './writeFile.js';
 
@@ -27,6 +28,11 @@ export interface FileSystemOptions {
    * any static host accepts.
    */
   shardBytes?: number;
+  /**
+   * Whether a `model.json` must have all weights of its layers; default true. With false, pass `strict: false` to
+   * `tf.loadLayersModel` too, which then initializes those that are missing.
+   */
+  strict?: boolean;
 }
 
 /**
@@ -44,7 +50,8 @@ export interface FileSystemOptions {
  */
 export function fileSystem(path: string, options: FileSystemOptions = {}): io.IOHandler {
   checkArguments('fileSystem', { path }, { path: TEXT });
-  const { shardBytes = 64 * 2 ** 20 } = optionsOf('fileSystem', options, { shardBytes: 1 });
+  const names = { shardBytes: 1, strict: BOOLEAN } as const;
+  const { shardBytes = 64 * 2 ** 20, strict = true } = optionsOf('fileSystem', options, names);
 
   wholeNumber('fileSystem', 'shardBytes', shardBytes);
   const json = basename(path).endsWith('.json') ? path : join(path, 'model.json');
@@ -53,7 +60,7 @@ export function fileSystem(path: string, options: FileSystemOptions = {}): io.IO
       checkArguments('fileSystem', { artifacts }, { artifacts: ARTIFACTS });
       return save(json, artifacts, shardBytes);
     },
-    load: () => load(json),
+    load: () => load(json, strict),
   };
 }
 
@@ -104,8 +111,8 @@ function modelJson(artifacts: io.ModelArtifacts, weightsManifest: io.WeightsMani
   return { modelTopology: modelTopology!, weightsManifest, ...rest };
 }
 
-async function load(path: string): Promise<io.ModelArtifacts> {
-  const model = await readModelJson(path);
+async function load(path: string, strict: boolean): Promise<io.ModelArtifacts> {
+  const model = await readModelJson(path, strict);
   return io.getModelArtifactsForJSON(model, async (manifest) => {
     const specs = manifest.flatMap(({ weights }) => weights);
     const files: Uint8Array[] = [];
@@ -152,7 +159,7 @@ async function read(path: string): Promise<Uint8Array> {
   }
 }
 
-async function readModelJson(path: string): Promise<io.ModelJSON> {
+async function readModelJson(path: string, strict: boolean): Promise<io.ModelJSON> {
   const text = new TextDecoder().decode(await read(path));
   let model: Partial<io.ModelJSON>;
   try {
@@ -168,15 +175,34 @@ async function readModelJson(path: string): Promise<io.ModelJSON> {
       `${path} is JSON but not a tfjs model: it lacks modelTopology or weightsManifest; pass a model.json.`,
     );
   }
-  const fault = modelFault(
+  const fault = await faultOf(
     model.modelTopology,
     groups.flatMap(({ weights }) => weights),
-    (name) => Object.hasOwn(serialization.SerializationMap.getMap().classNameMap, name),
+    strict,
   );
   if (fault !== undefined) {
-    throw new Error(`${printedPath(path)} cannot be loaded: ${fault}; save or convert the model again.`);
+    const remedy = fault.startsWith('it lacks') ? LACKING : 'save or convert the model again';
+    throw new Error(`${printedPath(path)} cannot be loaded: ${fault}; ${remedy}.`);
   }
   return model as io.ModelJSON;
+}
+
+const LACKING =
+  'save or convert the model again, or pass strict: false to fileSystem and tf.loadLayersModel to initialize it';
+
+/** Why tfjs could not build a model; undefined if nothing is known. */
+async function faultOf(
+  topology: object,
+  specs: readonly WeightSpec[],
+  strict: boolean,
+): Promise<string | undefined> {
+  const { classNameMap } = serialization.SerializationMap.getMap();
+  const isClass = (name: string) => Object.hasOwn(classNameMap, name);
+  const fault = modelFault(topology, specs, { strict, isClass, isOwnLayer });
+  if (fault !== undefined) return fault;
+  // Those of programs may do anything when they are built, and states are tensors.
+  const isOutlined = hasLayersOnly(topology, (name, { stateful }) => isOwnLayer(name) && !stateful);
+  return isOutlined ? outlineFault(topology, specs, strict) : undefined;
 }
 
 /**

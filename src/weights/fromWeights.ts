@@ -53,7 +53,8 @@ export interface FromWeightsOptions
     > {
   /**
    * Whether every tensor of the file must have a place in the model; default true. `includeTop: false` leaves out the fully
-   * connected layers even then. Otherwise the report lists the tensors that were not loaded.
+   * connected layers even then. Otherwise the report lists the tensors that were not loaded. A weight that the file lacks is an
+   * error either way.
    */
   strict?: boolean;
   /** The blocks, where the file's names do not say where they end; where they do, they must be these. */

@@ -18,7 +18,7 @@ import { Fields } from './fields.js';
 import type { KerasLayer, KerasModel } from './graph.js';
 import { isLeftOut, stageOf } from './layers.js';
 import { keyOf, MAX_CALLS } from './reachable.js';
-import type { Common, Derived, Initializer, Site, Stage } from './stage.js';
+import type { Derived, Initializer, Site, Stage } from './stage.js';
 
 type LayerVariable = layers.Layer['weights'][number];
 
@@ -72,6 +72,11 @@ export interface BuildOptions {
  */
 export function buildModel(file: string, parsed: KerasModel, options: BuildOptions): BuiltModel {
   const builder = new Builder(file, options);
+  const build = () => builtBy(builder, parsed, options);
+  return options.weightless ? weightless(build, (...weight) => builder.check(...weight)) : build();
+}
+
+function builtBy(builder: Builder, parsed: KerasModel, options: BuildOptions): BuiltModel {
   try {
     const { inputs, outputs } = builder.build(parsed);
     const model = modelOf({ inputs, outputs, name: options.name ?? parsed.name });
@@ -138,6 +143,11 @@ class Builder {
 
   built(): Map<KerasLayer, BuiltLayer> {
     return new Map([...this.made].map(([layer, made]) => [layer, builtLayer(made)]));
+  }
+
+  /** Throws for a weight of the file for which it has too few numbers. */
+  check(initializer: Initializer | undefined, shape: readonly number[]): void {
+    this.checks.get(initializer)?.(shape);
   }
 
   dispose(): void {
@@ -219,8 +229,7 @@ class Builder {
     const name = this.names.has(layer.name) && parent !== '' ? `${parent}_${layer.name}` : layer.name;
     const parts: Made['parts'] = new Map();
     const apply: Site['apply'] = (suffix, create, x) => {
-      const created =
-        parts.get(suffix) ?? this.create(create, { name: this.unique(`${name}${suffix}`), trainable });
+      const created = parts.get(suffix) ?? create({ name: this.unique(`${name}${suffix}`), trainable });
       parts.set(suffix, created);
       const y = created.apply(x) as SymbolicTensor;
       this.checkSize(fields, y);
@@ -233,12 +242,6 @@ class Builder {
     const made: Made = { stage: stageOf(fields), site, trainable, parts };
     this.made.set(layer, made);
     return made;
-  }
-
-  private create(create: (common: Common) => layers.Layer, common: Common): layers.Layer {
-    const layer = create(common);
-    if (!this.options.weightless) return layer;
-    return weightless(layer, (initializer, shape) => this.checks.get(initializer)?.(shape));
   }
 
   /** An initializer that allocates a weight without filling it, unless the file has too few numbers for it. */
