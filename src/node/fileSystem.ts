@@ -2,9 +2,10 @@ import { open, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { io, serialization } from '@tensorflow/tfjs-core';
 import { BOOLEAN, checkArguments, kind, LIST, optional, optionsOf, TEXT } from '../base/arguments.js';
-import { wholeNumber } from '../base/check.js';
+import { shown, wholeNumber } from '../base/check.js';
 import { printedPath } from '../base/printable.js';
 import { isArrayBuffer } from '../base/realm.js';
+import { withDepthMultipliers } from '../io/depthMultipliers.js';
 import { storedBytes, type WeightSpec, weightGroups } from '../io/modelJson.js';
 import { hasLayersOnly, modelFault } from '../io/modelTopology.js';
 import { forget, temporaryPath } from '../io/pendingFile.js';
@@ -70,6 +71,11 @@ async function save(path: string, artifacts: io.ModelArtifacts, shardBytes: numb
       `${path}: the model's topology is binary, and only JSON can be saved; use a layers model.`,
     );
   }
+  const whole = withDepthMultipliers(artifacts.modelTopology, artifacts.weightSpecs ?? [], (layer) => {
+    throw new Error(
+      `${path}: the weights do not tell the depthMultiplier of the layer ${shown(layer)}, which TensorFlow.js leaves out; use saveModel of vgg-blocks/weights.`,
+    );
+  });
   const old = await shardsOf(path);
   const chunks = buffersOf(artifacts.weightData);
   const total = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
@@ -85,7 +91,7 @@ async function save(path: string, artifacts: io.ModelArtifacts, shardBytes: numb
     }
     await writeFile(leaving, '');
     const manifest = [{ paths, weights: artifacts.weightSpecs ?? [] }];
-    await json.append(JSON.stringify(modelJson(artifacts, manifest)));
+    await json.append(JSON.stringify(modelJson({ ...artifacts, modelTopology: whole }, manifest)));
     await json.commit();
   } catch (error) {
     for (const name of paths) await rm(join(folder, name), { force: true }).catch(() => {});
@@ -175,16 +181,14 @@ async function readModelJson(path: string, strict: boolean): Promise<io.ModelJSO
       `${path} is JSON but not a tfjs model: it lacks modelTopology or weightsManifest; pass a model.json.`,
     );
   }
-  const fault = await faultOf(
-    model.modelTopology,
-    groups.flatMap(({ weights }) => weights),
-    strict,
-  );
+  const specs = groups.flatMap(({ weights }) => weights);
+  const topology = withDepthMultipliers(model.modelTopology, specs);
+  const fault = await faultOf(topology, specs, strict);
   if (fault !== undefined) {
     const remedy = fault.startsWith('it lacks') ? LACKING : 'save or convert the model again';
     throw new Error(`${printedPath(path)} cannot be loaded: ${fault}; ${remedy}.`);
   }
-  return model as io.ModelJSON;
+  return { ...model, modelTopology: topology } as io.ModelJSON;
 }
 
 const LACKING =

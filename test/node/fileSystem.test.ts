@@ -18,6 +18,7 @@ import {
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { vgg } from '../../src/index.js';
 import { fileSystem } from '../../src/node/index.js';
+import { fromWeights } from '../../src/weights/index.js';
 
 beforeAll(() => setBackend('cpu'));
 
@@ -549,6 +550,43 @@ test('models of all kinds of layers load as they were', async () => {
     await model.save(fileSystem(folder));
     expect(weightsOf(await loaded(fileSystem(folder)))).toEqual(weightsOf(model));
   }
+});
+
+test('the depth multiplier of separable convolutions, which tfjs leaves out, follows from their kernels', async () => {
+  const inputShape = [5, 5, 3];
+  const separable = (depthMultiplier: number) =>
+    layers.separableConv2d({
+      filters: 2,
+      kernelSize: 2,
+      depthMultiplier,
+      inputShape,
+      biasInitializer: 'ones',
+    });
+  const inner = sequential({ layers: [separable(3)] });
+  const model = sequential({
+    layers: [inner, layers.separableConv2d({ filters: 1, kernelSize: 2 }), layers.flatten()],
+  });
+  models.push(model);
+  const image = ones([1, ...inputShape]);
+  const outputsOf = (one: LayersModel) => tidy(() => Array.from((one.predict(image) as Tensor).dataSync()));
+  const expected = outputsOf(model);
+  await model.save(fileSystem(folder));
+  // As plain tfjs saves it.
+  const json = await modelJson();
+  const without = JSON.stringify(json).replaceAll(/,"depth_multiplier":\d/g, '');
+  expect(without).not.toBe(JSON.stringify(json));
+  for (const text of [JSON.stringify(json), without]) {
+    await writeFile(join(folder, 'model.json'), text);
+    expect(outputsOf(await loaded(fileSystem(folder)))).toEqual(expected);
+    const { model: read } = await fromWeights(join(folder, 'model.json'));
+    models.push(read);
+    expect(outputsOf(read)).toEqual(expected);
+  }
+  image.dispose();
+  model.layers[1]!.trainable = false;
+  expect(await rejection(model.save(fileSystem(folder), { trainableOnly: true }))).toMatch(
+    /model\.json: the weights do not tell the depthMultiplier of the layer "separable_conv2d_\w+", which TensorFlow\.js leaves out; use saveModel of vgg-blocks\/weights\.$/,
+  );
 });
 
 /** A model.json with weight files of so many bytes each. */

@@ -1,3 +1,4 @@
+import { withDepthMultipliers } from '../../io/depthMultipliers.js';
 import {
   storedBytes,
   storedType,
@@ -71,7 +72,10 @@ export async function readTfjs(
   for (const one of joined) if (one.isLocal) await one.check();
   return {
     tensors,
-    configuration: configurationOf(file.name, json.modelTopology),
+    configuration: withDepthMultipliers(
+      configurationOf(file.name, json.modelTopology),
+      groups.flatMap(({ weights }) => weights),
+    ),
     kerasVersion: versionOf(json.modelTopology),
     metadata: Object(json.userDefinedMetadata)[METADATA_KEY],
     async finish() {
