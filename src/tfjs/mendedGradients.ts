@@ -1,5 +1,4 @@
 import {
-  cast,
   div,
   equal,
   type GradConfig,
@@ -16,6 +15,7 @@ import {
   type UnpackAttrs,
   unregisterGradient,
   util,
+  where,
 } from '@tensorflow/tfjs-core';
 import { mendMaxPoolGradient } from './maxPoolGradient.js';
 
@@ -29,7 +29,8 @@ const GRADIENTS: Readonly<Record<string, GradConfig['gradFunc']>> = {
   [Max](dy, [x, y], attrs) {
     const axes = util.parseAxisParam((attrs as unknown as MaxAttrs).reductionIndices, x!.shape);
     const kept = x!.shape.map((length, axis) => (axes.includes(axis) ? 1 : length));
-    const largest = cast(equal(x!, reshape(y!, kept)), 'float32');
+    // Not a cast: on WebGPU, tfjs sums what was cast from bool over some axes as bits.
+    const largest = where(equal(x!, reshape(y!, kept)), 1, 0);
     return { x: () => mul(largest, div(reshape(dy as Tensor, kept), sum(largest, axes, true))) };
   },
   /** Of an axis taken apart, as in recurrent layers: tfjs fails where its length is 1, since one gradient is no list. */
