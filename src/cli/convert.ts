@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { Command, Option } from 'commander';
 import { fileSystem, writeFileAtomic } from 'vgg-blocks/node';
@@ -59,6 +59,9 @@ interface ConvertArguments extends BuildingArguments {
   images?: string;
   preprocessing?: PreprocessingName;
 }
+
+/** The names of the process's own output. */
+const STANDARD_OUTPUT = /^\/(dev\/(stdout|fd\/1)|proc\/(self|\d+)\/fd\/1)$/;
 
 /** `vgg-blocks convert`: converts between weight formats. */
 export function convertCommand(): Command {
@@ -144,7 +147,7 @@ async function convert(input: string, output: string, args: ConvertArguments): P
     complain(`warning: ${weight} has ${count} values that are NaN or infinite`);
   }
   // Into the file itself goes the file alone.
-  const tell = output === '/dev/stdout' ? complain : say;
+  const tell = STANDARD_OUTPUT.test(resolve(output)) ? complain : say;
   tell(
     `${network?.title ?? 'network'}: ${report.loaded.length} tensors from ${input} (${report.format}) to ${output}`,
   );

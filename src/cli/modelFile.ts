@@ -85,7 +85,11 @@ export function checkStart(command: string, flag: string, source: string | undef
 /** A path without links, as far as it exists. */
 export function realPath(path: string): string {
   const full = resolve(path);
-  if (existsSync(full)) return realpathSync(full);
+  if (existsSync(full)) {
+    const real = realpathSync(full);
+    // The link of an open pipe leads to no path.
+    return existsSync(real) ? real : full;
+  }
   const folder = dirname(full);
   return folder === full ? full : join(realPath(folder), basename(full));
 }

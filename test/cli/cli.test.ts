@@ -1,4 +1,5 @@
 import '@tensorflow/tfjs-backend-cpu';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   closeSync,
@@ -16,6 +17,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { setBackend } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -24,7 +26,7 @@ import { garments } from '../../src/data/index.js';
 import { encodePng } from '../../src/images/index.js';
 import { vgg } from '../../src/index.js';
 import { encodeWeights } from '../../src/weights/index.js';
-import { run, start } from './program.js';
+import { PROGRAM, run, start } from './program.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'vgg-blocks-cli-'));
@@ -183,6 +185,14 @@ describe('vgg-blocks inspect and convert', () => {
       closeSync(piped);
       expect([code, error]).toEqual([0, expect.stringContaining('18 tensors from')]);
       expect(readFileSync(path)).toEqual(readFileSync(file));
+      // The standard output of what Node starts is a socket; a shell makes a pipe, whose link leads to no path.
+      for (const name of ['/dev/stdout', '/dev/fd/1']) {
+        const words = [process.execPath, PROGRAM, 'convert', file, name, '--to', 'safetensors'];
+        const shell = spawn('sh', ['-c', '"$@" | cat > "$0"', path, ...words]);
+        const said = await text(shell.stderr);
+        expect(said).toContain('18 tensors from');
+        expect(readFileSync(path)).toEqual(readFileSync(file));
+      }
     },
   );
 
