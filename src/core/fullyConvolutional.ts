@@ -66,7 +66,8 @@ export function convolutional(
   const shape = sizeOf(where, model, inputShape);
   const conversions = conversionsOf(where, graph, shape, logits);
   const converted = built(where, () => {
-    const image = input({ shape: [null, null, shape[2]], name: graph.input.layer.name });
+    const { dtype } = model.inputs[0]!;
+    const image = input({ shape: [null, null, shape[2]], dtype, name: graph.input.layer.name });
     const named = uniqueLayerNames(image.name);
     const made = new Map<string, layers.Layer>();
     const output = compute<SymbolicTensor>(

@@ -4,6 +4,7 @@ import { checkArguments, either, kind, listOf, TENSOR } from '../base/arguments.
 import { fail } from '../base/check.js';
 import { checkInUse } from '../base/disposed.js';
 import { fits, shapeText } from '../base/shapes.js';
+import { checkImages } from './axes.js';
 import { type Call, callsTo, type Graph, graphOf, type Output } from './graph.js';
 import { inputShapeOf } from './models.js';
 
@@ -39,10 +40,13 @@ export function checkImageSize(
   fail(where, `images of ${shapeText(image)} are too small for ${layer.name}; ${remedy}.`);
 }
 
-/** The shape of the images that a model takes, null for any height or width; throws for a model of anything else. */
+/** The shape of the images that a model takes, channels last and null for any height or width; throws for a model of anything else. */
 export function imageShapeOf(where: string, model: LayersModel): Shape {
   const shape = inputShapeOf(model);
-  if (shape.length === 3) return shape;
+  if (shape.length === 3) {
+    checkImages(where, model);
+    return shape;
+  }
   return fail(
     where,
     `the model takes ${shapeText(shape, ', ')}, not images as [height, width, channels]; pass one that does.`,

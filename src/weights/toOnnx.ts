@@ -8,6 +8,7 @@ import { inUse } from '../tfjs/inUse.js';
 import { bytesOf, concatenated } from './formats/content.js';
 import { LAYOUT_KEY, LAYOUTS, type Layout } from './formats/layouts.js';
 import { metadataEntry } from './metadata.js';
+import { checkInput } from './writers/graph.js';
 import { OnnxGraph, type Value, valueInfo } from './writers/onnx/graph.js';
 import { ONNX_DTYPES, type OnnxDtype } from './writers/onnx/kernels.js';
 import { LayerCall } from './writers/onnx/layerCall.js';
@@ -76,6 +77,7 @@ export async function toOnnx(model: LayersModel, options: OnnxOptions = {}): Pro
 
 function graphFields(model: LayersModel, layout: Layout, dtype: OnnxDtype) {
   const { input, outputs } = graphOf('toOnnx', model);
+  checkInput('toOnnx', model);
   const graph = new OnnxGraph();
   const order = (rank: number) => {
     const axes = Array.from({ length: rank }, (_, i) => i);

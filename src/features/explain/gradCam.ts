@@ -1,10 +1,11 @@
-import { type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
+import { clone, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL } from '../../base/arguments.js';
 import { fail } from '../../base/check.js';
 import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import type { HeatMap } from '../../images/heatMap.js';
 import type { ImageInput } from '../../images/index.js';
+import { checkMaps } from '../../tfjs/axes.js';
 import { activationOf, classifierOutputs } from '../../tfjs/classifier.js';
 import { checkGradients, reads } from '../../tfjs/gradients.js';
 import { type Call, type Graph, graphOf, readersOf } from '../../tfjs/graph.js';
@@ -63,13 +64,15 @@ export async function layerMap(
       `the output of ${options.layer} is not a feature map; use a convolution, its ReLU or a pooling, such as ${best().call.layer.name}.`,
     );
   }
+  checkMaps(where, model);
   checkGradients(where, graph, reads(tap.call), NO_GRADIENT);
   const logits = logitsFrom(graph, tap);
   const input = await prepareInput(where, graph, classes, image, options);
   let features: Tensor4D | undefined;
   let gradient: Tensor | undefined;
   try {
-    features = tidy(() => activationsAt<Tensor>(graph, [tap], input.x)[0] as Tensor4D);
+    // Those of the input are the image itself, which may be the caller's.
+    features = tidy(() => clone(activationsAt<Tensor>(graph, [tap], input.x)[0] as Tensor4D));
     const score = (x: Tensor) => logits(input.x, x);
     const explained = await classGradient(where, score, features, options.classIndex);
     gradient = explained.gradient;

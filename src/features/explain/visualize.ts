@@ -26,6 +26,7 @@ import { fillUniform, seededRandom } from '../../base/random.js';
 import { unlessAborted } from '../../base/unlessAborted.js';
 import { normalizeImages, type Preprocessing, type RawImage } from '../../images/index.js';
 import { depthOf } from '../../images/preprocessing.js';
+import { checkMaps } from '../../tfjs/axes.js';
 import { appliedFixed } from '../../tfjs/fixedCall.js';
 import { checkGradients, reads } from '../../tfjs/gradients.js';
 import { compute, graphOf } from '../../tfjs/graph.js';
@@ -147,6 +148,7 @@ async function visualized(
     );
   }
   const shape = imageShapeOf(where, model);
+  checkMaps(where, model);
   const [, , colors] = shape;
   const isKnown = options.preprocessing !== undefined || metadataOf(model).preprocessing !== undefined;
   const preprocessing =

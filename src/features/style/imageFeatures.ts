@@ -4,6 +4,7 @@ import { fail, oneOf } from '../../base/check.js';
 import { fits, shapeText, size } from '../../base/shapes.js';
 import { normalizeImages, type Preprocessing } from '../../images/index.js';
 import { preprocessingArgument } from '../../images/preprocessing.js';
+import { checkMaps } from '../../tfjs/axes.js';
 import { appliedFixed } from '../../tfjs/fixedCall.js';
 import { floats } from '../../tfjs/floats.js';
 import { checkGradients, reads } from '../../tfjs/gradients.js';
@@ -65,6 +66,7 @@ export function imageFeatures(
   const taps = names.map((name) => tapOf(where, graph, name));
   const outputs = outputsAt(taps);
   const shape = imageShapeOf(where, model);
+  checkMaps(where, model);
   const calls = callsTo(outputs);
   const layers = calls.map(({ layer }) => layer.getClassName());
   const anySize = !layers.some((one) => /^(Flatten|Dense)$/.test(one));

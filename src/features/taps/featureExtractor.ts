@@ -8,6 +8,7 @@ import {
 import { checkArguments, either, LIST, MODEL, optionsOf, TEXT, TEXTS } from '../../base/arguments.js';
 import { fail, oneOf, shown } from '../../base/check.js';
 import { shapeText } from '../../base/shapes.js';
+import { checkMaps } from '../../tfjs/axes.js';
 import { applied, type Call, callsTo, graphOf } from '../../tfjs/graph.js';
 import { checkImageSize, checkWhatItPredicts, imageShapeOf } from '../../tfjs/imageSize.js';
 import { inputShapeOf } from '../../tfjs/models.js';
@@ -76,7 +77,8 @@ export function extractorOf(
 
   const shape = shapeOf(where, model, callsTo(outputsAt(taps)), inputShape);
   checkImageSize(where, graph, shape, outputsAt(taps));
-  const image = input({ shape, name: graph.input.layer.name });
+  if (pooling !== undefined) checkMaps(where, model);
+  const image = input({ shape, dtype: model.inputs[0]!.dtype, name: graph.input.layer.name });
   const named = uniqueLayerNames(image.name);
   const found = activationsAt<SymbolicTensor>(graph, taps, image, (call, inputs, activation) => {
     const made = applied(call, inputs, named(sharedLayer(call.layer, activation)));

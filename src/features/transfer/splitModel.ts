@@ -48,8 +48,10 @@ export function splitModel(model: LayersModel, at: string): { lower: LayersModel
     );
   }
   const lower = extractorOf(where, model, name, { name: `${model.name}_lower` });
+  const { shape, dtype } = lower.outputs[0]!;
   const features = input({
-    shape: (lower.outputs[0]!.shape as (number | null)[]).slice(1),
+    shape: (shape as (number | null)[]).slice(1),
+    dtype,
     name: `${name}_features`,
   });
   const named = uniqueLayerNames(features.name);

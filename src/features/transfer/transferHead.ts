@@ -5,6 +5,7 @@ import { shapeText } from '../../base/shapes.js';
 import { built } from '../../core/built.js';
 import { kernelInitializers } from '../../core/initializer.js';
 import { INITIALIZERS, MAX_UNITS, type NetworkOptions } from '../../core/options.js';
+import { checkMaps } from '../../tfjs/axes.js';
 import { layersWithin } from '../../tfjs/models.js';
 import { checkCopy } from '../../tfjs/sharedLayer.js';
 import { metadataOf, setMetadata } from '../../weights/metadata.js';
@@ -85,8 +86,10 @@ export function transferHead(base: LayersModel, options: TransferHeadOptions): L
       0,
       ...layersWithin(base).map(({ name }) => Number(/^(?:fc|dropout)(\d+)$/.exec(name)?.[1] ?? 0)),
     );
-    if (x.shape.length === 4) append(poolingLayer(x, pooling ?? 'avg'));
-    else if (pooling) {
+    if (x.shape.length === 4) {
+      if (pooling !== 'flatten') checkMaps(where, base);
+      append(poolingLayer(x, pooling ?? 'avg'));
+    } else if (pooling) {
       fail(
         where,
         `the base's outputs are vectors, which pooling '${pooling}' does not apply to; leave it out.`,

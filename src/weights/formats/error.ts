@@ -21,8 +21,8 @@ export class WeightFileError extends Error {
   declare readonly reason: string;
 
   /** @param details the faulty tensor and the error that caused this one. */
-  constructor(file: string, reason: string, details: { tensor?: string; cause?: unknown } = {}) {
-    const { tensor, cause } = isReadable(details) ? details : {};
+  constructor(file: string, reason: string, details?: { tensor?: string; cause?: unknown }) {
+    const { tensor, cause } = isReadable(details) ? (details ?? {}) : {};
     const subject = `${printedPath(textOf(file))}: ${tensor === undefined ? '' : `tensor '${printable(textOf(tensor))}': `}`;
     const why = plain(withoutMiddle(textOf(reason), MAX_MESSAGE - subject.length));
     super(`${subject}${why}`, cause === undefined ? undefined : { cause });

@@ -15,7 +15,7 @@ export interface Placed {
  * The layers of a model, each after those that it takes, with models inside it flattened. The input is the first and the output
  * the last.
  *
- * @throws RangeError when there are several inputs or outputs, or a layer is used more than once or not at all.
+ * @throws RangeError when there are several inputs or outputs, the input is not float32, or a layer is used more than once or not at all.
  */
 export function graphOf(model: LayersModel): Placed[] {
   const { inputs, outputs } = model;
@@ -25,6 +25,7 @@ export function graphOf(model: LayersModel): Placed[] {
       `the model has ${inputs.length} inputs and ${outputs.length} outputs; only a model with one of each can be written.`,
     );
   }
+  checkInput(WHERE, model);
   const placed = new Map<Call, Placed>();
   for (const call of callsOf(WHERE, model).calls) {
     placed.set(call, { layer: call.layer, inputs: call.inputs.map((one) => placed.get(one.call)!) });
@@ -32,6 +33,14 @@ export function graphOf(model: LayersModel): Placed[] {
   const all = [...placed.values()];
   checkUses(model, all);
   return all;
+}
+
+/** Throws for a model whose input rounds what it is given. */
+export function checkInput(where: string, { inputs }: LayersModel): void {
+  const { dtype } = inputs[0]!;
+  if (dtype !== 'float32') {
+    fail(where, `the model takes ${dtype}; only one that takes float32 can be written.`);
+  }
 }
 
 function checkUses(model: LayersModel, all: readonly Placed[]): void {
