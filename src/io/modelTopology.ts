@@ -170,9 +170,7 @@ function absentOutput(
   config: Config | unknown[],
   isOwnLayer: Known['isOwnLayer'],
 ): string | undefined {
-  const counts = new Map(
-    layers.map((layer) => [layer.name ?? (layer.config as Config).name, outputCount(layer, isOwnLayer)]),
-  );
+  const counts = new Map(layers.map((layer) => [layer.name, outputCount(layer, isOwnLayer)]));
   const calls = layers.flatMap(({ inbound_nodes: nodes }) => (Array.isArray(nodes) ? nodes : []));
   const { input_layers: inputs, output_layers: outputs } = config as Config;
   for (const [layer, , output] of [...calls, inputs, outputs].flatMap(refsIn)) {
@@ -202,12 +200,14 @@ function graphFault(
   const absent = absentOutput(layers, config, isOwnLayer);
   if (absent !== undefined) return absent;
   const made = new Set<string>();
-  const waiting = layers.flatMap(({ name: own, class_name, config: inner, inbound_nodes: nodes }) => {
-    const name = String(own ?? (inner as Config).name);
+  const waiting = layers.flatMap(({ name: own, class_name, inbound_nodes: nodes }) => {
+    // Calls refer to a layer by this name; those of a Sequential have none.
+    const name = String(own);
     const calls = Array.isArray(nodes) ? nodes : [];
     const isModel = MODELS.includes(class_name);
     // An input has no call, and a model counts its own making as one.
-    if (calls.length === 0 || isModel) made.add(`${name}/0`);
+    const isInput = class_name === 'InputLayer' || !isOwnLayer(class_name);
+    if ((calls.length === 0 && isInput) || isModel) made.add(`${name}/0`);
     return calls.map((inputs, i) => ({
       name,
       makes: `${name}/${isModel ? i + 1 : i}`,

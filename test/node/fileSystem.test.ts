@@ -352,6 +352,16 @@ describe('a failed save or load is one sentence', () => {
       'the inputs of its layer "block1_conv1" do not exist, or are computed from it',
     ],
     [
+      'a layer without the name by which others refer to it',
+      ({ modelTopology }) => Object.assign(layersOf(modelTopology)[0]!, { name: null }),
+      'the inputs of its layer "block1_conv1" do not exist, or are computed from it',
+    ],
+    [
+      'a layer that is never called',
+      ({ modelTopology }) => Object.assign(layersOf(modelTopology)[1]!, { inbound_nodes: [] }),
+      'the inputs of its layer "block1_pool" do not exist, or are computed from it',
+    ],
+    [
       'a class that there is not',
       ({ modelTopology }) => Object.assign(layersOf(modelTopology)[1]!, { class_name: 'Odd' }),
       'its layer "block1_conv1" is of the class "Odd", which no tf.serialization.registerClass has made known',
