@@ -2,6 +2,7 @@ import { textOf } from '../base/check.js';
 import { plain, printedPath } from '../base/printable.js';
 import { isError, messageOf } from '../base/realm.js';
 import { systemReason } from '../base/systemReason.js';
+import { neverFetched } from './neverFetched.js';
 
 /** The fault of a source: it does not exist, it cannot be read, or its bytes are wrong. */
 export type DataFault = 'missing' | 'unreadable' | 'damaged';
@@ -46,30 +47,11 @@ export function reason(error: unknown): string {
   const words = systemReason(error);
   if (words !== undefined) return words;
   if (error instanceof DataError) return messageOf(error);
+  const never = neverFetched(error)?.words;
+  if (never !== undefined) return never;
   if (isError(error) && isError(error.cause))
-    return (
-      neverFetched(error.cause) ?? systemReason(error.cause) ?? `${messageOf(error)} (${error.cause.message})`
-    );
-  return neverFetched(error) ?? messageOf(error);
-}
-
-/** What `fetch` of Node refuses before it connects, and what that means. */
-const NEVER_FETCHED: readonly (readonly [RegExp, string])[] = [
-  [/^invalid method$/, 'there is no Blob of this URL here'],
-  [/^bad port$/, 'fetch connects to no server on this port'],
-  [/includes credentials/, 'fetch takes no name and password from a URL'],
-  [/^redirect count exceeded$/, 'the server redirects without an end'],
-  [/HTTP\(S\) scheme/, 'the server redirects to what is neither http: nor https:'],
-  // The first address was looked at before.
-  [/^invalid url$/i, 'the server redirects to no valid address'],
-];
-
-/** Why an address is never fetched, however often one tries; undefined for other errors. */
-export function neverFetched(error: unknown): string | undefined {
-  return NEVER_FETCHED.find(([pattern, words]) => {
-    const message = messageOf(error);
-    return message === words || pattern.test(message);
-  })?.[1];
+    return systemReason(error.cause) ?? `${messageOf(error)} (${error.cause.message})`;
+  return messageOf(error);
 }
 
 /** A broken connection; another one may succeed. Never thrown outside this folder. */

@@ -83,7 +83,7 @@ export function openHub(where: string, name: string, options: HubOptions): HubRe
         let length = 0;
         for await (const piece of bodyOf(answer.response, signal)) {
           length += piece.length;
-          if (length > MAX_SMALL_BYTES) throw tooLong(urlOf(file), length, MAX_SMALL_BYTES);
+          if (length > MAX_SMALL_BYTES) throw tooLong(urlOf(file), `at least ${length}`, MAX_SMALL_BYTES);
           pieces.push(piece);
         }
         return concat(pieces);

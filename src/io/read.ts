@@ -94,7 +94,7 @@ async function countedBytes(url: string, options: ReadOptions): Promise<number> 
   let done = 0;
   for await (const piece of bodyOf(response, signal)) {
     done += piece.length;
-    if (done > maxBytes) throw tooLong(url, done, maxBytes);
+    if (done > maxBytes) throw tooLong(url, `at least ${done}`, maxBytes);
     await unlessAborted(signal, () => onProgress?.({ done, total, unit: 'bytes', source: url }));
   }
   return done;

@@ -123,11 +123,11 @@ export function statusError(url: string, response: Response): DataError {
   return new DataError(url, 'unreadable', `${answer}; ${remedy}, or use another source.`);
 }
 
-/** The error for more bytes than are allowed. */
-export function tooLong(source: string, bytes: number, maxBytes: number): DataError {
+/** The error for more bytes than are allowed; `bytes` as text where more may follow, such as 'at least 5000'. */
+export function tooLong(source: string, bytes: number | string, maxBytes: number): DataError {
   return new DataError(
     source,
     'unreadable',
-    `it has at least ${bytes} bytes, more than the limit of ${maxBytes}; use another file.`,
+    `it has ${bytes} bytes, more than the limit of ${maxBytes}; use another file.`,
   );
 }

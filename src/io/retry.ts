@@ -1,4 +1,5 @@
-import { BusyError, ConnectionError, DataError, neverFetched } from './errors.js';
+import { BusyError, ConnectionError, DataError } from './errors.js';
+import { neverFetched } from './neverFetched.js';
 import { isBusy, type ReadOptions, request, statusError } from './request.js';
 import { nodeModules } from './runtime.js';
 
@@ -35,13 +36,10 @@ export async function withRetries<T>(
       if (!(error instanceof ConnectionError)) throw error;
       const waitMs = error instanceof BusyError ? error.waitMs : 0;
       if (error instanceof BusyError && (tries === TRIES || waitMs > MAX_WAIT)) throw error.final;
-      if (!/^https?:/i.test(url) || neverFetched(error) !== undefined) {
-        throw new DataError(
-          url.slice(0, 100),
-          'unreadable',
-          `${error.message}; check the address.`,
-          error.cause,
-        );
+      const never = neverFetched(error);
+      if (never || !/^https?:/i.test(url)) {
+        const sentence = `${error.message}; ${never?.remedy ?? 'check the address'}.`;
+        throw new DataError(url.slice(0, 100), 'unreadable', sentence, error.cause);
       }
       if (tries === TRIES) {
         throw new DataError(

@@ -102,9 +102,11 @@ async function receive(
     const offset = received.length;
     received.length += piece.length;
     if (bytes !== undefined && received.length > bytes) {
-      throw received.encoding ? unpacked(url, received.encoding) : otherLength(url, received.length, bytes);
+      throw received.encoding
+        ? unpacked(url, received.encoding)
+        : otherLength(url, `at least ${received.length}`, bytes);
     }
-    if (received.length > maxBytes) throw tooLong(url, received.length, maxBytes);
+    if (received.length > maxBytes) throw tooLong(url, `at least ${received.length}`, maxBytes);
     received.pieces.push(piece);
     await onPiece?.(offset, piece);
     await unlessAborted(signal, () =>
@@ -174,10 +176,10 @@ function versionOf({ type, headers }: Response, isVerified = false): string | un
   return isVerified ? (headers.get('last-modified') ?? undefined) : undefined;
 }
 
-function otherLength(url: string, length: number, bytes: number): DataError {
+function otherLength(url: string, length: number | string, bytes: number): DataError {
   return new DataError(
     url,
     'damaged',
-    `the server has at least ${length} bytes, but the file should have ${bytes}; get it from elsewhere.`,
+    `the server has ${length} bytes, but the file should have ${bytes}; get it from elsewhere.`,
   );
 }

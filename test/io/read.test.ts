@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -222,10 +224,67 @@ describe('readBytes', () => {
     },
   );
 
+  test('says that a server speaks no https, and asks it once', async () => {
+    const sockets: Socket[] = [];
+    const plain = createServer((_, response) => response.end('x')).on('connection', (socket) =>
+      sockets.push(socket),
+    );
+    await new Promise<void>((resolve) => plain.listen(0, '127.0.0.1', resolve));
+    const url = `https://127.0.0.1:${(plain.address() as AddressInfo).port}/x`;
+    await expect(readBytes(url)).rejects.toMatchObject({
+      name: 'DataError',
+      message: `${url}: the server does not speak https on this port; use http: if the server does, or check the address.`,
+    });
+    expect(sockets).toHaveLength(1);
+    plain.closeAllConnections();
+    await new Promise((resolve) => plain.close(resolve));
+  });
+
+  test.each([
+    [
+      'DEPTH_ZERO_SELF_SIGNED_CERT',
+      "the server's certificate is self-signed; set NODE_EXTRA_CA_CERTS to a file with it before Node starts, or use another source.",
+    ],
+    [
+      'SELF_SIGNED_CERT_IN_CHAIN',
+      "the issuer of the server's certificate is not known here; set NODE_EXTRA_CA_CERTS to a file with the issuer's certificate before Node starts, or use another source.",
+    ],
+    ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', "the issuer of the server's certificate is not known here; set"],
+    ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', "the issuer of the server's certificate is not known here; set"],
+    [
+      'CERT_HAS_EXPIRED',
+      "the server's certificate has expired; check the clock of this machine, or use another source.",
+    ],
+    [
+      'CERT_NOT_YET_VALID',
+      "the server's certificate is not valid yet; check the clock of this machine, or use another source.",
+    ],
+    [
+      'ERR_TLS_CERT_ALTNAME_INVALID',
+      "the server's certificate is for another name than the address has; check the address.",
+    ],
+    ['CERT_REVOKED', "the server's certificate is not valid; use another source."],
+    [
+      'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION',
+      'the server and this program have no version of TLS in common; use another source.',
+    ],
+  ])('does not try again what OpenSSL refuses: %s', async (code, sentence) => {
+    const fetch = vi.fn(async () => {
+      const cause = Object.assign(new Error("OpenSSL's own words"), { code });
+      throw new TypeError('fetch failed', { cause });
+    });
+    await expect(readBytes('https://nobody.example/x', { fetch })).rejects.toThrow(
+      `https://nobody.example/x: ${sentence}`,
+    );
+    expect(fetch).toHaveBeenCalledTimes(1);
+  });
+
   test('refuses more bytes than allowed, from every source', async () => {
     for (const source of [path, `${server.url}file`, bytes, new Blob([bytes as BlobPart])]) {
+      // The rest of a response is not waited for.
+      const has = source === `${server.url}file` ? 'at least 5000' : '5000';
       await expect(readBytes(source, { maxBytes: 4999 })).rejects.toThrow(
-        /bytes, more than the limit of 4999; use another file\./,
+        `: it has ${has} bytes, more than the limit of 4999; use another file.`,
       );
       expect(await readBytes(source, { maxBytes: 5000 })).toHaveLength(5000);
     }

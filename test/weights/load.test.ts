@@ -342,7 +342,7 @@ describe('while loading', () => {
   test('a file beyond maxBytes is refused, whatever the source', async () => {
     for (const source of [bytes, new Blob([bytes.slice()])]) {
       await expect(fromWeights(source, { maxBytes: bytes.length - 1 })).rejects.toThrow(
-        `it has at least ${bytes.length} bytes, more than the limit of ${bytes.length - 1}; use another file.`,
+        `it has ${bytes.length} bytes, more than the limit of ${bytes.length - 1}; use another file.`,
       );
       const { model } = await fromWeights(source, { maxBytes: bytes.length });
       model.dispose();
