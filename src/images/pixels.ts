@@ -1,6 +1,6 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { BYTES, checkArguments, PIXELS, TENSOR, TEXT } from '../base/arguments.js';
-import { fail, isReadable, shown, wholeNumber } from '../base/check.js';
+import { fail, isReadable, shown, tag, wholeNumber } from '../base/check.js';
 import { printedPath, printedValue } from '../base/printable.js';
 import { isArrayBuffer, isBlob, isBytes, isUrl, messageOf } from '../base/realm.js';
 import { calledBy } from '../io/errors.js';
@@ -43,6 +43,12 @@ export async function rgbOf(image: ImageInput, where: string): Promise<RgbImage>
   const isObject = typeof image === 'object' && image !== null && isReadable(image);
   if (!isObject || Array.isArray(image) || 'then' in image) {
     fail(where, `the image is ${shown(image)}; pass pixels, a tensor, a file, its bytes or its URL.`);
+  }
+  if (ArrayBuffer.isView(image) || tag(image) === 'SharedArrayBuffer') {
+    fail(
+      where,
+      `the image is ${shown(image)}; pass a file's bytes as a Uint8Array, or pixels as { data, width, height }.`,
+    );
   }
   if ('values' in image && 'preprocessing' in image) {
     fail(where, 'the image is prepared for a network already; pass the image itself.');

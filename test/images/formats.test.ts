@@ -35,7 +35,9 @@ test.each<[string, Uint8Array, string]>([
     'it is 100000x100000, more than the limit of 100000000 pixels',
   ],
   ['a huge number', ascii('P6 99999999999 1 255 '), 'one of its numbers is too large'],
-  ['a bit that is none', ascii('P1 2 1 02'), 'one of its bits is 2'],
+  ['a bit that is none', ascii('P1 2 1 02'), 'one of its bits is 2, more than 1'],
+  // PIL: Channel value too large for this mode: 16.
+  ['a value above the largest', ascii('P2 2 2 15 0 16 7 3'), 'one of its values is 16, more than 15'],
   ['a text', ascii('hello'), 'it is not an image, judging by its first bytes'],
   ['nothing', new Uint8Array(), 'it is empty (0 bytes)'],
   [
@@ -48,6 +50,11 @@ test.each<[string, Uint8Array, string]>([
   const refusal = await toRgb(content, 'classify').catch((error: Error) => error);
   expect(refusal).toMatchObject({ name: 'RangeError', message: expect.stringContaining(message) });
   expect((refusal as Error).message).toMatch(/^classify: the image could not be read: [^\n]*\.$/);
+});
+
+test('a binary value above the largest is white, as in PIL', async () => {
+  const { data } = await toRgb(Uint8Array.of(...ascii('P5 2 1 15\n'), 16, 7));
+  expect([...data]).toEqual([255, 255, 255, 119, 119, 119]);
 });
 
 test.each<[string, () => Uint8Array]>([

@@ -191,6 +191,16 @@ describe('an image', () => {
       "the image's data is [0,0,0]; pass values from 0 to 255 in a Uint8Array",
     ],
     [[[0.1, 0.2]] as never, 'the image is [0.1,0.2]; pass pixels, a tensor, a file'],
+    ...[
+      new Uint8ClampedArray(3),
+      new DataView(new ArrayBuffer(3)),
+      new Float32Array(3),
+      // In a browser only pages that are isolated have it.
+      ...(typeof SharedArrayBuffer === 'undefined' ? [] : [new SharedArrayBuffer(3)]),
+    ].map((bytes): [never, string] => [
+      bytes as never,
+      `preprocess: the image is an object of class ${bytes.constructor.name}; pass a file's bytes as a Uint8Array, or pixels as { data, width, height }.`,
+    ]),
     [
       { src: 'cat.png' } as never,
       typeof OffscreenCanvas === 'undefined'

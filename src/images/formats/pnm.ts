@@ -25,7 +25,7 @@ export function decodePnm(bytes: Uint8Array, checkSize: (width: number, height: 
   checkSize(width, height);
   // A single space ends the header.
   const value = isText
-    ? textValues(text, isBitmap)
+    ? textValues(text, isBitmap, white)
     : binaryValues(bytes, text.at + 1, { width, height, channels, isBitmap, white });
   // Each number of a text takes a digit, and all but bits a space.
   const fewest = isText ? width * height * channels * (isBitmap ? 1 : 2) - 1 : 0;
@@ -54,13 +54,13 @@ function scaled(value: number, white: number): number {
   return Math.min(255, below + (up ? 1 : 0));
 }
 
-/** A function that reads the next value. */
-function textValues(text: Words, isBitmap: boolean): () => number {
-  if (!isBitmap) return () => text.number();
+/** A function that reads the next value. One that is too large is white in a binary file, as in PIL, which refuses it in a text. */
+function textValues(text: Words, isBitmap: boolean, white: number): () => number {
   return () => {
-    const digit = text.digit();
-    if (digit > 1) throw new Error(`one of its bits is ${digit}`);
-    return digit;
+    const value = isBitmap ? text.digit() : text.number();
+    if (value > white)
+      throw new Error(`one of its ${isBitmap ? 'bits' : 'values'} is ${value}, more than ${white}`);
+    return value;
   };
 }
 
