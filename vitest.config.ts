@@ -19,7 +19,7 @@ export const NODE_ONLY = [
   'test/tfjs/copies.test.ts',
   'test/wasm/{guard,install,isolated,memory,relaxedSimd,shares,threads,withoutKernels}.test.ts',
   'test/webgpu/{fewWorkgroups,lowestLimits,manySteps,programNames}.test.ts',
-  'test/weights/{hub,loadPath,onnx,pretrained,recognize,roundTrip,shards}.test.ts',
+  'test/weights/{hub,loadPath,onnx,pretrained,publishedNetwork,recognize,roundTrip,shards}.test.ts',
 ];
 
 /** What computes nothing on a backend, or on wasm whatever the run is about: one run in a browser is enough. */

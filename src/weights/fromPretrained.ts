@@ -7,6 +7,7 @@ import { fromHub, type HubName, renamedError } from './fromHub.js';
 import { FROM_WEIGHTS, type FromWeightsOptions, type LoadedNetwork, loadedFrom } from './fromWeights.js';
 import { setMetadata } from './metadata.js';
 import { PUBLISHED, type PublishedName, type PublishedWeights } from './published.js';
+import { checkPublished } from './publishedNetwork.js';
 
 /** Options of {@link fromPretrained}. */
 export interface PretrainedOptions
@@ -28,7 +29,8 @@ const FROM_PRETRAINED: Readonly<Record<keyof PretrainedOptions, 1 | Kind>> = {
 
 /**
  * Downloads published weights and builds their network. The file is checked against its published checksum and length
- * (`sha256`, `md5`, `bytes` of {@link PUBLISHED}) and cached; an interrupted download is resumed.
+ * (`sha256`, `md5`, `bytes` of {@link PUBLISHED}) and cached; an interrupted download is resumed. Where no checksum is published, the
+ * file must have the blocks, classes and number of parameters of the entry.
  *
  * With `'hf:OWNER/NAME'` or `'hf:OWNER/NAME@REVISION'` the weights come from the Hugging Face Hub: `model.safetensors`, or
  * else `pytorch_model.bin`, each in one file or in the shards of its `.index.json`. A branch (the default is `main`) is looked
@@ -70,6 +72,7 @@ export async function fromPretrained(
     fail('fromPretrained', `endpoint and token are for hf: names; for '${name}' pass url.`);
   const published: PublishedWeights = PUBLISHED[name];
   const { sha256, md5, bytes, top } = published;
+  const isSummed = Boolean(sha256 || md5);
   const address = url ?? published.url;
   const file = await downloadFile(address, {
     sha256,
@@ -81,17 +84,21 @@ export async function fromPretrained(
     signal: rest.signal,
   });
   try {
-    const loaded = await loadedFrom('fromPretrained', file.source, {
-      ...(!top && { includeTop: false }),
-      ...rest,
-    });
+    const loaded = await loadedFrom(
+      'fromPretrained',
+      file.source,
+      { ...(!top && { includeTop: false }), ...rest },
+      (name, found) => {
+        if (!isSummed) checkPublished(name, published, found);
+      },
+    );
     const metadata = { ...loaded.metadata, preprocessing: published.preprocessing };
     setMetadata(loaded.model, metadata);
     return { ...loaded, metadata, published };
   } catch (error) {
     // Without a published checksum, only reading the file shows that it is, for example, an error page.
     if (!(error instanceof WeightFileError)) throw error;
-    if (!sha256 && !md5) await file.forget();
+    if (!isSummed) await file.forget();
     throw renamedError(error, name);
   }
 }

@@ -32,6 +32,7 @@ import { fillModel } from './loadWeights.js';
 import { type ModelMetadata, metadataFor, metadataIn, setMetadata } from './metadata.js';
 import type { LoadReport } from './names/match.js';
 import { checkHints, type NetworkSpec, refuseHints, vggByNames } from './names/network.js';
+import type { Parameters } from './names/parameters.js';
 import { type Target, targetsOf } from './names/targets.js';
 import { type BuildOptions, plannedVgg } from './vggPlan.js';
 
@@ -126,11 +127,22 @@ export async function fromWeights(source: Source, options: FromWeightsOptions = 
   return loadedFrom('fromWeights', source, options);
 }
 
-/** As `fromWeights`, for the function that error messages name. */
+/** The VGG in a file, before it is built. */
+export interface FoundVgg {
+  network: NetworkSpec;
+  parameters: Parameters;
+}
+
+/**
+ * As `fromWeights`, for the function that error messages name.
+ *
+ * @param check throws where the file is not what it should be: it gets the VGG in it, or undefined for another network.
+ */
 export async function loadedFrom(
   where: string,
   source: Source,
   options: FromWeightsOptions,
+  check: (file: string, found: FoundVgg | undefined) => void = () => {},
 ): Promise<LoadedNetwork> {
   checkArguments(where, { source }, { source: SOURCE });
   const { fetch, signal, onProgress, maxBytes, shards, key, rename, layout, ...given } = optionsOf(
@@ -154,10 +166,12 @@ export async function loadedFrom(
   return withCheckpoint(stored.source, callers, async (checkpoint, reading) => {
     const configured = vggByConfiguration(checkpoint);
     if (!configured && checkpoint.configuration !== undefined) {
+      check(checkpoint.file, undefined);
       return fromConfiguration(where, checkpoint, given, reading);
     }
     if (configured) refuseHints(where, checkpoint.file, given);
     const { network, parameters } = configured ?? vggByNames(checkpoint, given);
+    check(checkpoint.file, { network, parameters });
     const { options, placed, report, metadata } = plannedVgg(
       where,
       checkpoint,

@@ -120,6 +120,21 @@ describe('fromPretrained', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
+  test('refuses another network where no sum is published, before it is built, and forgets it', async () => {
+    const before = memory().numTensors;
+    const mirror = async (options = {}) => {
+      server ??= await serve(whole);
+      const url = `${server.url}model.safetensors`;
+      return fromPretrained('timm/vgg16', { url, cache: folder, ...options });
+    };
+    const sentence =
+      'timm/vgg16: the server sent VGG of 107 parameters for 3 classes, but it is VGG-16 of 138357544 parameters for 1000 classes; get it from elsewhere, or use fromWeights for that file.';
+    await expect(mirror()).rejects.toMatchObject({ name: 'WeightFileError', message: sentence });
+    await expect(mirror({ includeTop: false })).rejects.toThrow(sentence);
+    expect(readdirSync(folder)).toEqual([]);
+    expect(memory().numTensors).toBe(before);
+  });
+
   test('checks an MD5 where one is published', async () => {
     const md5 = createHash('md5').update(file).digest('hex');
     const { model } = await load(whole, { md5 });
