@@ -12,6 +12,7 @@ import { forget, temporaryPath } from '../io/pendingFile.js';
 import { siblingOf } from '../io/sibling.js';
 import { isOwnLayer, outlineFault } from '../tfjs/outline.js';
 import { printable } from '../weights/formats/error.js';
+import { OWN_SHARD, watchSaves } from './replacedShards.js';
 import { because, FILE_MODULES, openPending, writeFileAtomic } from './writeFile.js';
 
 const ARTIFACTS = kind(
@@ -41,7 +42,8 @@ export interface FileSystemOptions {
  * beside it, in tfjs's own layout, so that any web server can serve the folder.
  *
  * An interrupted save leaves the previous model intact: the weights are written under new names, then `model.json` is replaced
- * in one step, and only then are the old weights removed. What a save that was killed left is removed by the next.
+ * in one step, and only then are the old weights removed. What a save that was killed left is removed by the next. Of several
+ * saves at once, the last to end is the model, and the weights of the others are removed.
  *
  * @param path the folder, or its `model.json`.
  * @throws Error, on save and load, one sentence that names the file and says what to do.
@@ -76,11 +78,12 @@ async function save(path: string, artifacts: io.ModelArtifacts, shardBytes: numb
       `${path}: the weights do not tell the depthMultiplier of the layer ${shown(layer)}, which TensorFlow.js leaves out; use saveModel of vgg-blocks/weights.`,
     );
   });
+  const folder = dirname(path);
+  const removeReplaced = await watchSaves(folder);
   const old = await shardsOf(path);
   const chunks = buffersOf(artifacts.weightData);
   const total = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
   const count = Math.ceil(total / shardBytes);
-  const folder = dirname(path);
   const json = await openPending(path);
   // Names the old weights, so that the next save removes them if this process is killed before it has done so.
   const leaving = await temporaryPath(FILE_MODULES, folder, OWN_SHARD.exec(old[0] ?? '')?.[1]);
@@ -101,6 +104,7 @@ async function save(path: string, artifacts: io.ModelArtifacts, shardBytes: numb
   }
   for (const name of old) await rm(join(folder, name), { force: true }).catch(() => {});
   await remove(leaving);
+  await removeReplaced(json.token);
   return { modelArtifactsInfo: io.getModelArtifactsInfoForJSON(artifacts) };
 }
 
@@ -108,8 +112,6 @@ async function remove(temporary: string): Promise<void> {
   await rm(temporary, { force: true }).catch(() => {});
   forget(temporary);
 }
-
-const OWN_SHARD = /^weights-([0-9a-f]{8})-\d+of\d+\.bin$/;
 
 /** The `model.json` that tfjs's own handlers write beside the weights. */
 function modelJson(artifacts: io.ModelArtifacts, weightsManifest: io.WeightsManifestConfig): io.ModelJSON {

@@ -230,6 +230,19 @@ describe('saving again', () => {
     expect(weightsOf(await loaded(fileSystem(folder)))).toEqual(weightsOf(second));
   });
 
+  test('several saves at once leave the model of the last, whole, and no weights of the others', async () => {
+    const [first, ...others] = [1, 2, 3, 4, 5].map(smallModel);
+    await first!.save(fileSystem(folder));
+    // Of nobody that is known.
+    await writeFile(join(folder, 'weights-deadbeef-1of1.bin'), 'mine');
+    for (let round = 0; round < 3; round++) {
+      await Promise.all(others.map((model) => model.save(fileSystem(folder, { shardBytes: 1000 }))));
+      expect(await shards()).toEqual([...(await manifestPaths()), 'weights-deadbeef-1of1.bin'].sort());
+      const found = weightsOf(await loaded(fileSystem(folder)));
+      expect(others.map(weightsOf)).toContainEqual(found);
+    }
+  });
+
   test('does not delete files named by a foreign model.json', async () => {
     const outside = join(folder, 'precious.bin');
     const inside = join(folder, 'model');
