@@ -10,7 +10,8 @@ import {
   scaleArch,
   type VggOptions,
 } from 'vgg-blocks';
-import { MAX_SIDE, MOST_SECONDS, MOST_THREADS } from '../base/check.js';
+import { attempted, MAX_SIDE, MOST_SECONDS, MOST_THREADS } from '../base/check.js';
+import { messageOf } from '../base/realm.js';
 import { BACKENDS } from './backend.js';
 
 /** The weight files that can be read. */
@@ -26,10 +27,12 @@ export type Architecture = ConvArch | 'alexnet';
 export function parseArch(text: string, names = ARCH_HELP): ConvArch {
   const name = text.toLowerCase();
   if (Object.hasOwn(FAMILY, name)) return FAMILY[name as FamilyName].arch;
+  const arch = attempted(() => JSON.parse(text) as ConvArch);
+  if (arch === undefined) throw new InvalidArgumentError(`It must be one of ${names}.`);
   try {
-    return JSON.parse(text) as ConvArch;
-  } catch {
-    throw new InvalidArgumentError(`It must be one of ${names}.`);
+    return scaleArch(arch, 1);
+  } catch (error) {
+    throw new InvalidArgumentError(messageOf(error).replace(/^scaleArch: (the architecture is .*?; )?/, ''));
   }
 }
 

@@ -1,4 +1,6 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type Command, Option } from 'commander';
+import { attempted, shown } from '../base/check.js';
 import { belonging, isGiven, numberIn } from './options.js';
 
 /** The options of commands that train. */
@@ -48,6 +50,45 @@ export function withRun(command: Command, out: string): Command {
         5,
       ),
     );
+}
+
+/** What the description of a run does not have, since it is of one process. */
+const UNKEPT = ['resume', 'allow', 'overwrite'];
+
+/** The arguments of a run as its description keeps them. */
+export function keptArguments(args: RunArguments): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(args).filter(([name]) => !UNKEPT.includes(name)));
+}
+
+/** What is wrong with the arguments in the description of a run, as a clause; undefined if they may have been given so. */
+export function faultOfArguments(command: Command, args: Record<string, unknown>): string | undefined {
+  for (const [name, value] of Object.entries(args)) {
+    const option = command.options.find((one) => one.attributeName() === name);
+    const isKnown = option || command.registeredArguments.some((argument) => argument.name() === name);
+    if (!isKnown || UNKEPT.includes(name)) return `it has an unknown args.${name}`;
+    if (!couldBeGiven(option, value)) return `its args.${name} is ${shown(value)}`;
+  }
+  return undefined;
+}
+
+/** Whether an option, or an argument where there is none, may be given so that it has a value. */
+function couldBeGiven(option: Option | undefined, value: unknown): boolean {
+  if (option && (option.isBoolean() || option.negate)) return typeof value === 'boolean';
+  const parse = option?.parseArg;
+  if (!parse) return typeof value === 'string' && value !== '';
+  return waysToGive(value).some((texts) => {
+    const given = attempted(() => texts.reduce<unknown>((before, text) => parse(text, before), undefined));
+    return given !== undefined && isDeepStrictEqual(given, value);
+  });
+}
+
+/** The texts by which options of any kind may have got a value, of those that may be repeated one after another. */
+function waysToGive(value: unknown): string[][] {
+  if (typeof value === 'string') return [[value]];
+  const asJson = [JSON.stringify(value)];
+  if (Array.isArray(value)) return [asJson, [value.join('x')]];
+  const pairs = Object.entries(Object(value)).map(([name, one]) => `${name}=${one}`);
+  return [asJson, pairs];
 }
 
 /** The arguments of a run that goes on: those that it began with, changed by what may change. */

@@ -1,7 +1,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { failureReason, isAbsent } from '../base/systemReason.js';
-import { namesIn } from './disk.js';
+import { isFolder, isThere, namesIn } from './disk.js';
 
 /** What commands write to the folder of a run beside its checkpoints and its description. */
 const FILES = [
@@ -14,6 +14,38 @@ const MEASURED = ['evaluation.json', 'confusion.svg'];
 
 /** TensorBoard's event files, of which each process writes its own. */
 const EVENTS = /^events\.out\.tfevents\./;
+
+/** Whether a name is that of a file, or the model's folder, that a run writes to its folder and the next one removes. */
+function isOfRun(name: string): boolean {
+  return [...FILES, ...MEASURED].includes(name) || EVENTS.test(name);
+}
+
+/**
+ * Refuses what is not a file where a run writes or removes one, and not a folder where it writes one: it is someone else's, and would
+ * be removed, or fail the run in the end.
+ *
+ * @param parts the folders of checkpoints.
+ */
+export function checkPlaces(command: string, out: string, parts: readonly string[]): void {
+  const checkpoints = ['checkpoints', ...parts.map((part) => join('checkpoints', part))];
+  for (const name of ['model', ...checkpoints]) {
+    const path = join(out, name);
+    if (!isThere(path) || isFolder(path)) continue;
+    throw new Error(`${command}: ${path} is a file, where the run writes a folder; move it away.`);
+  }
+  const files: [folder: string, isFile: (name: string) => boolean][] = [
+    ['.', (name) => name !== 'model' && isOfRun(name)],
+    ['model', (name) => /\.(json|bin)$/.test(name)],
+    ...checkpoints.map((folder) => [folder, isCheckpoint] as [string, typeof isCheckpoint]),
+  ];
+  for (const [folder, isFile] of files) {
+    for (const name of namesIn(join(out, folder)).filter(isFile)) {
+      const path = join(out, folder, name);
+      if (isFolder(path))
+        throw new Error(`${command}: ${path} is a folder, where the run has a file; move it away.`);
+    }
+  }
+}
 
 /** Whether a name is that of a run's result. */
 export function isResult(name: string): boolean {
@@ -28,8 +60,7 @@ export function resultsIn(folder: string): string[] {
 /** Removes what runs have written to a folder, besides checkpoints and description. */
 export async function removeRunFiles(folder: string): Promise<void> {
   for (const file of namesIn(folder)) {
-    if ([...FILES, ...MEASURED].includes(file) || EVENTS.test(file))
-      await rm(join(folder, file), { recursive: true, force: true });
+    if (isOfRun(file)) await rm(join(folder, file), { recursive: true, force: true });
   }
 }
 
@@ -43,10 +74,14 @@ export async function hasTrained(folder: string): Promise<boolean> {
   return (await filesOf(folder)).some((file) => !/epoch-0*1-batch-0+\.\w+$/.test(file));
 }
 
+function isCheckpoint(name: string): boolean {
+  return name.endsWith('.safetensors');
+}
+
 async function filesOf(folder: string): Promise<string[]> {
   try {
     const files = await readdir(folder, { recursive: true });
-    return files.filter((file) => file.endsWith('.safetensors'));
+    return files.filter(isCheckpoint);
   } catch (error) {
     // A folder that cannot be read may have checkpoints, which a run that begins anew would remove.
     if (isAbsent(error)) return [];

@@ -8,9 +8,9 @@ import { attempted } from '../base/check.js';
 import { owning } from '../base/owning.js';
 import { messageOf } from '../base/realm.js';
 import { checkStart } from './modelFile.js';
-import { type RunArguments, resumedArguments } from './runArguments.js';
+import { keptArguments, type RunArguments, resumedArguments } from './runArguments.js';
 import { type Begun, descriptionOf, type Outcome, readBegun } from './runDescription.js';
-import { hasCheckpoints, hasTrained, removeRunFiles, resultsIn } from './runFiles.js';
+import { checkPlaces, hasCheckpoints, hasTrained, removeRunFiles, resultsIn } from './runFiles.js';
 import { type RunLog, runLog } from './runLog.js';
 import { checkAccuracy, reportLeftOut } from './runs.js';
 import { complain, inFlags, say } from './wording.js';
@@ -52,7 +52,7 @@ export async function inRunFolder<T extends RunArguments & { minAccuracy?: numbe
 ): Promise<void> {
   const name = command.name();
   const isNew = given.resume === undefined;
-  const out = isNew ? given.out : enter(name, given.resume!);
+  const out = isNew ? given.out : enter(command, given.resume!);
   await owning(async (own) => {
     // What was refused, or stopped before it began, leaves nothing behind; a folder with files cannot be removed so.
     const checkpoints = parts.flatMap((part) => missingFolders(join(out, 'checkpoints', part)));
@@ -67,7 +67,8 @@ export async function inRunFolder<T extends RunArguments & { minAccuracy?: numbe
       process.off('exit', removeEmpty);
     });
     own(await lockFolder(out), (release) => release());
-    const begun = readBegun(out);
+    const begun = readBegun(out, isNew ? undefined : command);
+    checkPlaces(name, out, parts);
     if (isNew) {
       const { weights, teacher } = given as { weights?: string; teacher?: string };
       checkStart(name, '--weights', weights, out);
@@ -98,8 +99,7 @@ function folderOf<T extends RunArguments>(
   const storeOf = (part: string) => folderStore(join(checkpoints, part));
   const log = runLog(out, args);
   const describe = async (outcome?: Outcome) => {
-    const { resume, allow, overwrite, ...kept } = args;
-    const run: Begun = { command: name, outcome, cwd: process.cwd(), args: kept };
+    const run: Begun = { command: name, outcome, cwd: process.cwd(), args: keptArguments(args) };
     await writeFileAtomic(descriptionOf(out), `${JSON.stringify(run, null, 2)}\n`);
   };
   const before = async () => {
@@ -181,12 +181,11 @@ async function checkFree(
  * Returns the folder of a run that goes on, and enters the folder that the run began in, if that exists, where its relative paths
  * start from.
  */
-function enter(command: string, folder: string): string {
-  const begun = readBegun(folder);
-  if (begun?.command !== command) {
-    throw new Error(
-      `${command}: there is no run of ${command} in ${folder}; begin one with --out ${folder}.`,
-    );
+function enter(command: Command, folder: string): string {
+  const begun = readBegun(folder, command);
+  const name = command.name();
+  if (begun?.command !== name) {
+    throw new Error(`${name}: there is no run of ${name} in ${folder}; begin one with --out ${folder}.`);
   }
   if (begun.cwd === process.cwd()) return folder;
   const path = resolve(folder);

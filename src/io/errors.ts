@@ -49,9 +49,16 @@ export function reason(error: unknown): string {
   if (error instanceof DataError) return messageOf(error);
   const never = neverFetched(error)?.words;
   if (never !== undefined) return never;
-  if (isError(error) && isError(error.cause))
-    return systemReason(error.cause) ?? `${messageOf(error)} (${error.cause.message})`;
-  return messageOf(error);
+  if (!isError(error) || !isError(error.cause)) return messageOf(error);
+  const cause = telling(error.cause);
+  const known = systemReason(error.cause) ?? systemReason(cause);
+  return known ?? (cause.message === '' ? messageOf(error) : `${messageOf(error)} (${cause.message})`);
+}
+
+/** An error, or, where it has no message, as those of `DecompressionStream` in Node 24, the one behind it that has. */
+function telling(error: Error): Error {
+  const behind = error.cause ?? (error as Partial<AggregateError>).errors?.[0];
+  return error.message === '' && isError(behind) ? telling(behind) : error;
 }
 
 /** A broken connection; another one may succeed. Never thrown outside this folder. */

@@ -24,10 +24,12 @@ export function folderStore(folder: string): CheckpointStore {
     name: folder,
     lock: () => lockFolder(folder),
     async list() {
-      const files = await readdir(folder).catch((error: unknown) => {
+      const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
         if (systemCode(error) === 'ENOENT') return [];
         throw new Error(`${printedPath(folder)} could not be read: ${because(error)}`, { cause: error });
       });
+      // A folder is no checkpoint, whatever its name.
+      const files = entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
       return files.filter((file) => file.endsWith(EXTENSION)).map((file) => file.slice(0, -EXTENSION.length));
     },
     open: async (name) => pathOf(name),
@@ -41,6 +43,11 @@ export function folderStore(folder: string): CheckpointStore {
         throw error;
       }
     },
-    remove: (name) => rm(pathOf(name), { force: true }),
+    async remove(name) {
+      const path = pathOf(name);
+      await rm(path, { force: true }).catch((error: unknown) => {
+        throw new Error(`${printedPath(path)}: ${because(error)}`, { cause: error });
+      });
+    },
   });
 }

@@ -11,6 +11,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:http';
@@ -570,7 +571,9 @@ describe('vgg-blocks train', () => {
   test('results that cannot be written are written by --resume', async () => {
     const out = join(folder, 'in-the-way');
     const inTheWay = join(out, 'predictions.svg');
-    mkdirSync(inTheWay, { recursive: true });
+    mkdirSync(out);
+    // It leads to what lies in a file.
+    symlinkSync(join('run.json', 'in-it'), inTheWay);
     const { code, error } = await run('train', ...SMALL, '--epochs', '1', '--out', out, '--overwrite');
     expect(code).toBe(1);
     expect(error).toBe(
@@ -578,6 +581,11 @@ describe('vgg-blocks train', () => {
     );
     // The model comes first.
     expect(readdirSync(join(out, 'model'))).toContain('model.json');
+    rmSync(inTheWay);
+    mkdirSync(inTheWay);
+    expect((await run('train', '--resume', out)).error).toBe(
+      `train: ${inTheWay} is a folder, where the run has a file; move it away.\n`,
+    );
     rmSync(inTheWay, { recursive: true });
     expect((await run('train', '--resume', out)).code).toBe(0);
     expect(readdirSync(out)).toContain('history.csv');

@@ -197,7 +197,7 @@ describe('options of reading', () => {
       expect(refused.error).toMatch(/cannot be given, because the configuration in .* says it; leave it out/);
     }
     const none = await run('convert', keras, at('x.pth'), '--arch', '0');
-    expect(none.error).toMatch(/^convert: the architecture is 0; pass at least one block/);
+    expect(none.error).toMatch(/^convert: --arch is '0'; pass at least one block as/);
   });
 
   test('--rename gives tensors the names that are known', async () => {

@@ -1,5 +1,6 @@
 import { gzipSync } from 'fflate';
 import { describe, expect, test } from 'vitest';
+import { reason } from '../../src/io/errors.js';
 import { gunzip, isGzip } from '../../src/io/gunzip.js';
 import { noise } from '../support/bytes.js';
 
@@ -37,6 +38,14 @@ describe('gunzip', () => {
         /^a\.gz: its gzip data is damaged or truncated \(.+\); get the file again\.$/,
       ),
     });
+  });
+
+  test.each([
+    [new TypeError('', { cause: new Error('unexpected end') }), 'damaged (unexpected end)'],
+    [new AggregateError([new Error('no way there')]), 'damaged (no way there)'],
+    [new TypeError(''), 'damaged'],
+  ])('gives the reason behind an error without a message', (cause, expected) => {
+    expect(reason(new Error('damaged', { cause }))).toBe(expected);
   });
 
   test('stops a file that unpacks to more than allowed, long before its end', async () => {

@@ -158,3 +158,14 @@ test.each(['../zz', 'a/b', '..\\zz', ''])('a folder of checkpoints has no file %
   }
   expect(await readdir(folder)).toEqual([]);
 });
+
+test('a folder with the name of a checkpoint is none, and is not removed', async () => {
+  const store = folderStore(folder);
+  const inTheWay = join(folder, 'epoch-9.safetensors');
+  await mkdir(inTheWay);
+  await store.write('epoch-1', (async function* () {})());
+  expect(await store.list()).toEqual(['epoch-1']);
+  await expect(store.remove('epoch-9')).rejects.toThrow(`${inTheWay}: it is a folder; choose another path.`);
+  await store.remove('epoch-1');
+  expect(await readdir(folder)).toEqual(['epoch-9.safetensors']);
+});
