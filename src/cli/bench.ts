@@ -14,12 +14,12 @@ import {
 } from 'vgg-blocks';
 import { webgpuBackend } from 'vgg-blocks/node';
 import { type Throughput, throughput } from 'vgg-blocks/train';
-import { firstLineOf } from '../base/realm.js';
+import { firstLineOf, messageOf } from '../base/realm.js';
 import { table } from '../figures/table.js';
 import { BACKENDS, type Backend, useBackend } from './backend.js';
 import { isGiven, numberIn, parseIn, shared } from './options.js';
 import { printing } from './process.js';
-import { complain } from './wording.js';
+import { complain, inFlags } from './wording.js';
 
 const MODES = ['inference', 'training'] as const;
 type Mode = (typeof MODES)[number];
@@ -141,7 +141,7 @@ async function run(args: BenchArguments, command: Command): Promise<void> {
     } catch (error) {
       // A default backend may be missing.
       if (args.backend) throw error;
-      complain(`skipping ${backend}: ${(error as Error).message}`);
+      complain(`skipping ${backend}: ${inFlags(messageOf(error), 'bench')}`);
       continue;
     }
     for (const batchSize of args.batch)
@@ -152,7 +152,7 @@ async function run(args: BenchArguments, command: Command): Promise<void> {
           const gmacsPerSecond = (result.examplesPerSecond * macs[mode]) / 1e9;
           rows.push({ backend, ...result, runs: runsMs.length, gmacsPerSecond });
         } catch (error) {
-          rows.push({ backend, batchSize, mode, error: firstLineOf(error) });
+          rows.push({ backend, batchSize, mode, error: inFlags(firstLineOf(error), 'bench') });
         } finally {
           model.dispose();
         }

@@ -26,7 +26,7 @@ import { readBegun } from './runDescription.js';
 import { inRunFolder, type RunFolder } from './runFolder.js';
 import { checkAccuracy, reportLeftOut } from './runs.js';
 import { loadTeacher } from './teacher.js';
-import { complain, say } from './wording.js';
+import { complain, inFlags, say } from './wording.js';
 
 /** `vgg-blocks finetune`: teaches a trained network the classes of a folder of images. */
 export function finetuneCommand(): Command {
@@ -153,7 +153,7 @@ async function finetuneIn(taken: RunFolder<FinetuneArguments>): Promise<void> {
   else tell('no images were held out, so the accuracy is unknown');
   if (tested) tell(`test accuracy ${percent(tested.accuracy)} of ${tested.examples} images`);
   tell(`wrote ${files.join(', ')} to ${args.out}`);
-  if (without) tell(`model.safetensors was not written: ${without}`);
+  if (without) tell(`model.safetensors was not written: ${inFlags(without)}`);
   if (args.json) say(result);
   reportLeftOut('finetune', problems.length);
   if (failure !== undefined) throw new Error(failure);

@@ -62,7 +62,7 @@ export function gradcamCommand(): Command {
 async function run(patterns: string[], args: GradCamArguments): Promise<void> {
   const { model, preprocessing, labels } = await loadClassifier('gradcam', args);
   const classIndex = args.class === undefined ? undefined : classOf('gradcam', args.class, labels);
-  const extractor = args.maps === undefined ? undefined : featureExtractor(model, args.maps);
+  const extractor = args.maps === undefined ? undefined : mapsOf(model, args.maps);
   const { method, layer } = args;
   let outputs = new Map<string, Outputs>();
   const begin = (paths: readonly string[]) => {
@@ -94,6 +94,16 @@ async function run(patterns: string[], args: GradCamArguments): Promise<void> {
   };
   await eachImage('gradcam', patterns, work, begin);
   model.dispose();
+}
+
+/** The model that computes the feature maps of a layer. */
+function mapsOf(model: LayersModel, name: string): LayersModel {
+  const extractor = featureExtractor(model, name);
+  if (extractor.outputs[0]!.shape.length === 4) return extractor;
+  const last = model.layers.findLast((layer) => layer.outputShape.length === 4);
+  throw new Error(
+    `gradcam: --maps is ${name}, whose output is not a feature map; name a convolution, its ReLU or a pooling${last ? `, such as ${last.name}` : ''}.`,
+  );
 }
 
 /** The areas under the curves of deletion and insertion. */

@@ -1,4 +1,4 @@
-import { Argument, Command, Option } from 'commander';
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { alexNetPlan, cost, diagram, OPTIMIZERS, plan, summary, tally, VGG11 } from 'vgg-blocks';
 import { writeFileAtomic } from 'vgg-blocks/node';
 import {
@@ -23,10 +23,11 @@ interface ShapeOptions {
 /** Networks by the names that they are given by. */
 type Networks = Readonly<Record<string, Architecture>>;
 
-const named = (name: string, before: Networks = {}): Networks => ({
-  ...before,
-  [name]: parseArchitecture(name),
-});
+function named(name: string, before: Networks = {}): Networks {
+  if (Object.hasOwn(before, name))
+    throw new InvalidArgumentError('It is given twice; name each network once.');
+  return { ...before, [name]: parseArchitecture(name) };
+}
 
 const network = (name: string, description: string) => new Argument(name, description);
 

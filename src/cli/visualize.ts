@@ -7,7 +7,7 @@ import { classOf, labelsOf, labelsOption } from './labels.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
 import { checkEnding, numberIn } from './options.js';
 import { repeatable } from './repeats.js';
-import { complain, say } from './wording.js';
+import { complain, inFlags, say } from './wording.js';
 
 interface VisualizeArguments extends NetworkArguments {
   layer?: string;
@@ -110,7 +110,7 @@ async function run(args: VisualizeArguments): Promise<void> {
         // One that does not respond is no reason to lose the others.
         if (!(started && error instanceof RangeError) || filters.length === 1) throw error;
         bar.stop();
-        complain(error.message);
+        complain(inFlags(error.message, 'visualize'));
         process.exitCode = 1;
       }
     }

@@ -14,9 +14,14 @@ import { contentProblem, sizeProblem, strayLabel } from './batchProblems.js';
 export function checkExamples(where: string, model: LayersModel, examples: Examples, which: string): void {
   const input = inputShapeOf(model);
   if (!fits(examples.shape, input)) {
+    const [channels, taken] = [examples.shape.at(-1), input.at(-1)];
+    const remedy =
+      input.length === 3 && taken && channels !== taken
+        ? `pass images with ${taken} ${taken === 1 ? 'channel' : 'channels'}, or a model for images with ${channels}`
+        : `resize the images or build the model with inputShape [${shapeText(examples.shape, ', ')}]`;
     fail(
       where,
-      `the ${which} images are ${shapeText(examples.shape)}, but the model takes ${shapeText(input)}; resize the images or build the model with inputShape [${shapeText(examples.shape, ', ')}].`,
+      `the ${which} images are ${shapeText(examples.shape)}, but the model takes ${shapeText(input)}; ${remedy}.`,
     );
   }
   const graph = graphOf(where, model);

@@ -166,6 +166,24 @@ test.each([
     'build the network with --batch-norm, or begin with a trained network by --weights.',
   ],
   ['train: patience follows the accuracy', 'train: --patience follows the accuracy'],
+  [
+    "toOnnx: it has numbers that int8 does not hold; pass dtype: 'float32'.",
+    'it has numbers that int8 does not hold; pass --dtype f32.',
+  ],
+  [
+    'throughput: 9 images have more than 2^30 numbers; pass a smaller batchSize.',
+    '9 images have more than 2^30 numbers; pass a smaller --batch.',
+  ],
+  ['fromPretrained: endpoint is "a"; it must be an address.', 'HF_ENDPOINT is "a"; it must be an address.'],
+  ['compress: maxBytes is 1.5, but it has 9 bytes.', '--max-bytes is 1.5, but it has 9 bytes.'],
+  [
+    'styleTransfer: an image takes 9 GB, but maxBytes is 4 GB; use a size of at most 99, or raise maxBytes where the backend has more memory.',
+    'an image takes 9 GB, but at most 4 GB are used; use a --size of at most 99.',
+  ],
+  [
+    'it cannot be known; pass classes: 9 if it is the classifier, classes: 0 if it is a hidden layer; pass includeTop: false for the features alone, or build its model and call loadWeights.',
+    'it cannot be known; pass --classes 9 if it is the classifier; if it is a hidden layer, pass --features-only for the features alone, or build its model and call loadWeights.',
+  ],
   ['pets: it has no folders.', 'pets: it has no folders.'],
   [
     "encodeWeights: the model has no convolutions, so it is not a VGG; use container 'keras'.",
@@ -198,6 +216,10 @@ test.each([
   [
     ['diagram', 'vgg11', 'nope'],
     "diagram: the argument networks is 'nope'; it must be one of alexnet, vgg11,",
+  ],
+  [
+    ['diagram', 'vgg11', 'vgg13', 'vgg11'],
+    "diagram: the argument networks is 'vgg11'; it is given twice; name each network once.",
   ],
   [
     ['convert', 'a.h5', 'b', '--input-shape', '100000x1x1'],

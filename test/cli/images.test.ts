@@ -524,6 +524,11 @@ describe('vgg-blocks gradcam', () => {
     const { out } = await run('gradcam', path, ...THREE, '--out', at('small'), '--size', '6');
     expect(out).toBe(`${path}: ${top.label}, ${at('small', 'a.gradcam.png')}\n`);
     expect(decode(readFileSync(at('small', 'a.gradcam.png')))).toMatchObject({ width: 6, height: 4 });
+    expect(
+      (await run('gradcam', path, ...THREE, '--out', at('small'), '--maps', 'predictions')).error,
+    ).toMatch(
+      /^gradcam: --maps is predictions, whose output is not a feature map; name a convolution, its ReLU or a pooling, such as \w+\.\n$/,
+    );
     expect((await run('gradcam', path, ...THREE, '--out', at('small'), '--class', '3')).error).toBe(
       'gradcam: there is no class "3"; use a label, such as class 0, class 1, class 2, or a number from 0 to 2.\n',
     );

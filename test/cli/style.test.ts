@@ -87,7 +87,7 @@ describe('vgg-blocks style', () => {
     [
       'a size that is too large',
       ['--size', '16000'],
-      /takes about .* GiB, but maxBytes is 3 GiB; use a size of at most \d+,/,
+      /takes about .* GiB, but at most 3 GiB are used; use a --size of at most \d+\./,
     ],
   ])('refuses %s in one sentence', async (_, args, message) => {
     const usual = [...TWO, '--out', at('refused.png'), '--size', '48'];

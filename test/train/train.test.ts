@@ -445,6 +445,14 @@ describe('train', () => {
     await withModel(
       async (model) => {
         await expect(train(model, { trainSet: new Halves(8) })).rejects.toThrow(
+          'train: the training images are 4x4x1, but the model takes 4x4x3; pass images with 3 channels, or a model for images with 1.',
+        );
+      },
+      { inputShape: [4, 4, 3] },
+    );
+    await withModel(
+      async (model) => {
+        await expect(train(model, { trainSet: new Halves(8) })).rejects.toThrow(
           'train: the training set has 4 classes, but the model has 3 outputs; build it with classes: 4.',
         );
       },
