@@ -172,7 +172,7 @@ test('whatever is wrong with one argument of a layer, inspectWeights says what f
   expect(refused).toBeGreaterThan(50);
 });
 
-test('whatever the shape or the name of one tensor, inspectWeights says what fromWeights says', async () => {
+async function torchTensors() {
   const model = vgg(
     [
       [1, 2],
@@ -182,6 +182,11 @@ test('whatever the shape or the name of one tensor, inspectWeights says what fro
   );
   const tensors = await readTensors(await encodeWeights(model, { names: 'torchvision' }));
   model.dispose();
+  return tensors;
+}
+
+test('whatever the shape or the name of one tensor, inspectWeights says what fromWeights says', async () => {
+  const tensors = await torchTensors();
   let refused = 0;
   for (const [name, { shape, data }] of tensors) {
     if (shape.length === 0) continue;
@@ -190,6 +195,7 @@ test('whatever the shape or the name of one tensor, inspectWeights says what fro
       [name, [...shape].reverse()],
       [name, [shape[0]! + 1, ...shape.slice(1)]],
       [name, [...shape, 1]],
+      [name, [0, ...shape.slice(1)]],
     ] as const;
     for (const [changedName, changed] of changes) {
       const length = changed.reduce((product, side) => product * side, 1);
@@ -203,6 +209,22 @@ test('whatever the shape or the name of one tensor, inspectWeights says what fro
     }
   }
   expect(refused).toBeGreaterThan(20);
+});
+
+test.each<[RegExp, 'missing' | 'without rows', RegExp]>([
+  [/bias$/, 'missing', /the file lacks block1_conv1_bn\/beta/],
+  [/^features.*bias$/, 'missing', /the file lacks block1_conv1_bn\/beta/],
+  [/^classifier.*bias$/, 'missing', /the file lacks fc1\/bias/],
+  [/^classifier\.6/, 'without rows', /the model lacks classifier\.6/],
+])('tensors %s that are %s: inspectWeights says what fromWeights says', async (names, damage, reason) => {
+  const tensors = await torchTensors();
+  for (const [name, { shape }] of [...tensors].filter(([name]) => names.test(name))) {
+    if (damage === 'missing') tensors.delete(name);
+    else tensors.set(name, { shape: [0, ...shape.slice(1)], data: new Float32Array() });
+  }
+  const [problem, refusal] = await faultsOf(encodeTensors(tensors));
+  expect(problem).toMatch(reason);
+  expect(problem).toBe(refusal);
 });
 
 test('an unknown type of numbers in a model of TensorFlow.js is said in its terms', async () => {
