@@ -43,7 +43,7 @@ export interface FullyConvolutionalOptions {
  *
  * @returns a model from `[batch, height, width, channels]` to `[batch, rows, columns, outputs]`, which saves and loads like any other.
  * @throws RangeError when a layer depends on the size of its input, such as the averages of `adaptivePool`, or the model has several
- *   inputs or outputs; `predict`, when images are smaller than one position sees.
+ *   inputs or outputs; `predict`, when images are smaller than one position sees, or their maps do not fit together.
  * @example
  * const map = fullyConvolutional(vgg16(IMAGENET)).predict(images) as Tensor; // [n, 384, 512, 3] to [n, 6, 10, 1000]
  */

@@ -2,6 +2,7 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import { type LayersModel, layers, type SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { fail } from '../base/check.js';
 import { uniqueNames } from '../base/uniqueNames.js';
+import { inputSpecOf } from './inputSpecs.js';
 import { layersWithin } from './models.js';
 import { constantsIn, lacksConstants, unwrapped, withConstants } from './normConstants.js';
 
@@ -17,7 +18,8 @@ interface LayerParts {
 /**
  * A layer that computes the same as `layer`, with the same variables, for use in another graph: nothing is copied, and training
  * one trains the other. Applying `layer` itself again would give it two outputs, and a model built from it would dispose its
- * weights; the shared layer disposes none. Its gradient can be computed also where a normalization has no scale or no offset.
+ * weights; the shared layer disposes none. Its gradient can be computed also where a normalization has no scale or no offset, and a
+ * PReLU whose slopes are shared takes maps of any size.
  *
  * @param activation of a convolution or dense layer: its own, `'none'`, or another.
  */
@@ -28,6 +30,7 @@ export function sharedLayer(layer: layers.Layer, activation: 'own' | 'none' | 'r
   parts.outboundNodes = [];
   parts._refCount = null;
   parts.disposeWeights = () => 0;
+  shared.inputSpec = inputSpecOf(layer) as layers.Layer['inputSpec'];
   if (lacksConstants(shared)) {
     // Not that of a shared layer, which has the variables of that one.
     const { call } = Object.getPrototypeOf(layer) as layers.Layer;

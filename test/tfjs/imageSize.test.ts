@@ -1,3 +1,4 @@
+import { memory } from '@tensorflow/tfjs-core';
 import {
   input,
   type LayersModel,
@@ -76,5 +77,120 @@ test('a model of a fixed size that leaves nothing is refused too', () => {
   });
   expect(check(model, inputShapeOf(model))).toBe(
     'RangeError: f: images of 1x4x3 are too small for pool; build the model for larger ones.',
+  );
+});
+
+/** A model of images of 6x8 whose last map is that of `ofMaps`. */
+const fixed = (...ofMaps: layers.Layer[]) =>
+  sequential({
+    layers: [layers.conv2d({ inputShape: [6, 8, 3], filters: 3, kernelSize: 2, name: 'conv' }), ...ofMaps],
+  });
+
+test.each<[string, () => layers.Layer[], string]>([
+  ['slopes of places', () => [layers.prelu({ name: 'tied' })], '9x9x3'],
+  ['slopes of rows', () => [layers.prelu({ name: 'tied', sharedAxes: [2, 3] })], '9x9x3'],
+  ['statistics of rows', () => [layers.batchNormalization({ axis: 1, name: 'tied' })], '9x9x3'],
+  ['a scale of places', () => [layers.layerNormalization({ axis: [1, 2, 3], name: 'tied' })], '9x9x3'],
+  ['a fixed reshape', () => [layers.reshape({ targetShape: [35, 3], name: 'tied' })], '9x9x3'],
+  ['steps', () => [layers.timeDistributed({ layer: layers.dense({ units: 2 }), name: 'tied' })], '9x9x3'],
+  ['a dense layer', () => [layers.flatten(), layers.dense({ units: 2, name: 'tied' })], '243'],
+  [
+    'a convolution over columns',
+    () => [layers.permute({ dims: [3, 1, 2] }), layers.conv2d({ filters: 2, kernelSize: 1, name: 'tied' })],
+    '3x9x9',
+  ],
+])('a layer that is tied to the size of the model by %s is refused at another one', (_, tied, gets) => {
+  const model = fixed(...tied());
+  const before = memory().numTensors;
+  expect(check(model, [6, 8, 3])).toBe('fits');
+  expect(check(model, [10, 10, 3])).toBe(
+    `RangeError: f: images of 10x10x3 do not fit layer tied, which gets ${gets}; use the model's, 6x8x3.`,
+  );
+  expect(memory().numTensors).toBe(before);
+  model.dispose();
+});
+
+test.each<[string, () => layers.Layer[]]>([
+  ['shared slopes', () => [layers.prelu({ sharedAxes: [1, 2] })]],
+  ['statistics of channels', () => [layers.batchNormalization()]],
+  ['a scale of channels', () => [layers.layerNormalization({ axis: -1 })]],
+  ['no scale', () => [layers.layerNormalization({ axis: [1, 2, 3], center: false, scale: false })]],
+  ['a dense layer at each place', () => [layers.dense({ units: 2 })]],
+  ['a list of places', () => [layers.reshape({ targetShape: [-1, 3] })]],
+  [
+    'cropping',
+    () => [
+      layers.cropping2D({
+        cropping: [
+          [1, 1],
+          [1, 1],
+        ],
+      }),
+      layers.maxPooling2d({}),
+    ],
+  ],
+])('a model with %s takes images of any size', (_, free) => {
+  const model = fixed(...free());
+  for (const sides of [
+    [10, 11],
+    [null, 11],
+    [null, null],
+  ])
+    expect(check(model, [...sides, 3])).toBe('fits');
+  model.dispose();
+});
+
+/** A map joined with itself, halved `times` and enlarged again. */
+function joined(shape: (number | null)[], join: layers.Layer, times = 1): LayersModel {
+  const image = input({ shape });
+  const halved = (x: SymbolicTensor) => layers.maxPooling2d({ poolSize: 2 }).apply(x) as SymbolicTensor;
+  const small = Array.from({ length: times }).reduce<SymbolicTensor>(halved, image);
+  const large = layers.upSampling2d({ size: [2 ** times, 2 ** times] }).apply(small) as SymbolicTensor;
+  return modelOf({ inputs: image, outputs: join.apply([image, large]) as SymbolicTensor });
+}
+
+test.each([
+  ['Add', () => layers.add({ name: 'join' })],
+  ['Multiply', () => layers.multiply({ name: 'join' })],
+  ['Concatenate', () => layers.concatenate({ name: 'join' })],
+])('maps of different sizes are refused by %s, with the nearest size that fits', (_, join) => {
+  const model = joined([null, null, 3], join());
+  expect(check(model, [8, 4, 3])).toBe('fits');
+  expect(check(model, [null, null, 3])).toBe('fits');
+  expect(check(model, [7, 10, 3])).toBe(
+    'RangeError: f: images of 7x10x3 do not fit layer join, which gets 7x10x3 and 6x10x3; use 8x10x3.',
+  );
+  const deep = joined([64, 96, 3], join(), 5);
+  expect(check(deep, [33, 96, 3])).toContain('which gets 33x96x3 and 32x96x3; use 64x96x3.');
+  expect(check(deep, [65, 33, 3])).toContain('; use 96x64x3.');
+  // Large enough is what fits, too.
+  expect(check(joined([null, null, 3], join(), 3), [5, 20, 3])).toMatch(
+    /are too small for .*; use at least 8x8x3\.$/,
+  );
+  for (const one of [model, deep]) one.dispose();
+});
+
+test('weights for each channel of a map of any size are multiplied with it', () => {
+  const image = input({ shape: [null, null, 3] });
+  const mean = layers.globalAveragePooling2d({}).apply(image) as SymbolicTensor;
+  const gates = layers.reshape({ targetShape: [1, 1, 3] }).apply(mean) as SymbolicTensor;
+  const model = modelOf({
+    inputs: image,
+    outputs: layers.multiply().apply([image, gates]) as SymbolicTensor,
+  });
+  expect(check(model, [7, 9, 3])).toBe('fits');
+  expect(check(model, [null, null, 3])).toBe('fits');
+});
+
+test('a size that no other replaces is refused', () => {
+  const model = sequential({
+    layers: [
+      layers.inputLayer({ inputShape: [null, null, 3] }),
+      layers.reshape({ targetShape: [35, 3], name: 'places' }),
+    ],
+  });
+  expect(check(model, [5, 7, 3])).toBe('fits');
+  expect(check(model, [6, 7, 3])).toBe(
+    'RangeError: f: images of 6x7x3 do not fit layer places, which gets 6x7x3; build the model for such images.',
   );
 });

@@ -30,7 +30,7 @@ import { checkMaps } from '../../tfjs/axes.js';
 import { appliedFixed } from '../../tfjs/fixedCall.js';
 import { checkGradients, reads } from '../../tfjs/gradients.js';
 import { compute, graphOf } from '../../tfjs/graph.js';
-import { imageShapeOf } from '../../tfjs/imageSize.js';
+import { checkImageSize, imageShapeOf } from '../../tfjs/imageSize.js';
 import { inUse } from '../../tfjs/inUse.js';
 import { withTape } from '../../tfjs/tape.js';
 import { checkWeights } from '../../train/finite.js';
@@ -166,6 +166,7 @@ async function visualized(
   if (!height || !width) {
     fail(where, 'the model takes images of any size; build it with inputShape, so that the image has one.');
   }
+  checkImageSize(where, graph, [height, width, colors]);
 
   const score = (image: Tensor) => {
     const x = preprocessing ? normalizeImages(image as Tensor4D, preprocessing) : image;

@@ -40,7 +40,7 @@ interface ImageFeatures {
   channels: readonly number[];
   /** The classes of all layers that run. */
   layers: readonly string[];
-  /** Throws when an image of this shape, `[height, width, channels]`, is too small for the layers. */
+  /** Throws when an image of this shape, `[height, width, channels]`, is too small for the layers or does not fit them. */
   checkImage: (shape: readonly number[]) => void;
   /** Throws when TensorFlow.js has no gradient from the layers to the images. */
   checkGradient: () => void;

@@ -98,7 +98,7 @@ const LEARNING_RATES = { lbfgs: 1, adam: 0.02 } as const;
  * once, and memory does not grow over the steps.
  *
  * @param model any VGG of the library; the caller disposes it, and its weights do not change.
- * @throws RangeError before anything is computed when an option is out of range, the images are too small for the layers
+ * @throws RangeError before anything is computed when an option is out of range, the images are too small for the layers or do not fit them
  *   or need more than `maxBytes`; Error when the loss becomes NaN or infinite.
  * @example
  * const { model, published } = await fromPretrained('torchvision/vgg19');

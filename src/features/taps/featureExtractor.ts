@@ -21,7 +21,7 @@ import { tapOf } from './taps.js';
 export interface ExtractorOptions {
   /**
    * `[height, width, channels]` of the input images, null for any size. Default: the model's. Another size works only for
-   * layers before the flatten.
+   * layers before the flatten, and before a layer whose weights belong to places of the map.
    */
   inputShape?: readonly [height: number | null, width: number | null, channels: number];
   /** Reduces feature maps to one number per channel: its mean or maximum over positions. Default: whole feature maps. */
@@ -44,7 +44,7 @@ export interface ExtractorOptions {
  * @returns a model with the input of `model`; outputs are `[batch, height, width, channels]` for feature maps and
  *   `[batch, units]` for vectors. `predict` returns a tensor for one name and an array for several.
  * @throws RangeError when there is no such layer (the message lists all), none is named, the model has several inputs, or an
- *   option does not fit; `predict`, when images are too small for the layers.
+ *   option does not fit; `predict`, when images are too small for the layers, or of another size than one of them needs.
  * @example
  * const extractor = featureExtractor(vgg16(IMAGENET), ['relu3_3', 'pool5']);
  * const [relu3, pool5] = extractor.predict(images) as Tensor[]; // [n, 56, 56, 256], [n, 7, 7, 512]
