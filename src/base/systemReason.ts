@@ -17,6 +17,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOTFOUND: NO_SERVER,
   EPERM: 'permission denied',
   ETIMEDOUT: 'the server does not answer',
+  ERR_ACCESS_DENIED: 'Node was started without the permission for it',
   ERR_FS_EISDIR: 'it is a folder',
   ERR_INVALID_FILE_URL_HOST: 'a file: URL names no other machine here',
   ERR_INVALID_FILE_URL_PATH: 'the path of the URL has an encoded slash',

@@ -37,8 +37,9 @@ function hasSharp(): boolean {
   try {
     createRequire(import.meta.url)('sharp');
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    // Where it cannot be loaded, decoding says why.
+    return (error as { code?: unknown }).code !== 'MODULE_NOT_FOUND' || 'permission' in process;
   }
 }
 

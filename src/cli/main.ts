@@ -1,12 +1,19 @@
 #!/usr/bin/env node
 import { CommanderError } from 'commander';
-import { messageOf } from '../base/realm.js';
+import { isError, messageOf } from '../base/realm.js';
 import { handleOutputErrors, handleSignals } from './process.js';
 import { createProgram } from './program.js';
 import { complain, errorOf } from './wording.js';
 
 handleSignals();
 handleOutputErrors();
+
+const NO_FOLDER = 'the folder that it was started in was removed; start it in another.';
+
+/** Whether the process asked for its current folder, of which Node says "ENOENT: no such file or directory, uv_cwd". */
+function isWithoutFolder(error: unknown): boolean {
+  return isError(error) && 'syscall' in error && error.syscall === 'uv_cwd';
+}
 
 let command: string | undefined;
 try {
@@ -19,6 +26,6 @@ try {
   // Help or the version was printed.
   const code = error instanceof CommanderError ? error.exitCode : undefined;
   // The library's errors are sentences that say what to do; a stack would only hide them.
-  if (code === undefined) complain(errorOf(messageOf(error), command));
+  if (code === undefined) complain(errorOf(isWithoutFolder(error) ? NO_FOLDER : messageOf(error), command));
   process.exitCode ??= code ?? 1;
 }

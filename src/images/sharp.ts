@@ -1,6 +1,7 @@
 import type sharpModule from 'sharp';
 import type { Sharp, SharpOptions } from 'sharp';
 import { FORMAT_BYTES, imageFormatOf } from '../base/imageFormat.js';
+import { firstLineOf } from '../base/realm.js';
 import { jpegSize } from './formats/jpegSize.js';
 import { statedSize } from './formats/statedSize.js';
 import type { RawImage } from './rawImage.js';
@@ -70,9 +71,14 @@ export function loadSharp(): typeof sharpModule {
   try {
     return createRequire(import.meta.url)('sharp');
   } catch (cause) {
-    throw new Refused('the package sharp, which decodes it, is not installed; run npm install sharp.', {
-      cause,
-    });
+    const { permission } = globalThis.process as { permission?: { has(scope: string): boolean } };
+    const why =
+      (cause as { code?: unknown }).code === 'MODULE_NOT_FOUND' && !permission
+        ? 'is not installed; run npm install sharp'
+        : permission && !permission.has('addon')
+          ? 'cannot be loaded without the permission for addons; start Node with --allow-addons'
+          : `cannot be loaded (${firstLineOf(cause)}); install it again`;
+    throw new Refused(`the package sharp, which decodes it, ${why}.`, { cause });
   }
 }
 

@@ -67,7 +67,7 @@ export async function openPending(modules: FileModules, path: string): Promise<P
     await giveUp();
   };
   try {
-    if (target.replaced) await resemble(file, target.replaced);
+    if (target.replaced) await resemble(modules, file, temporary, target.replaced);
   } catch (error) {
     await discard();
     throw error;
@@ -208,10 +208,16 @@ async function linked(fs: FileModules['fs'], path: FileModules['path'], given: s
 }
 
 /** Gives a new file the owner, if that is allowed, and the mode of another. */
-async function resemble(file: FileHandle, { uid, gid, mode }: Replaced): Promise<void> {
+async function resemble(
+  { fs }: FileModules,
+  file: FileHandle,
+  path: string,
+  { uid, gid, mode }: Replaced,
+): Promise<void> {
   const own = await file.stat();
   if (own.uid !== uid || own.gid !== gid) await file.chown(uid, gid).catch(() => {});
-  await file.chmod(mode & 0o7777);
+  // By its path, because Node's permission model forbids it by the open file.
+  await fs.chmod(path, mode & 0o7777);
 }
 
 /** A device or a pipe. */

@@ -103,6 +103,8 @@ export function because(error: unknown): string {
     case 'EPERM':
     case 'EROFS':
       return 'permission denied; choose another folder or change its permissions.';
+    case 'ERR_ACCESS_DENIED':
+      return 'Node was started without the permission for it; add --allow-fs-read and --allow-fs-write with the path.';
     case 'ENOENT':
       return 'there is no such file; check the path.';
     case 'ENOTDIR':

@@ -34,6 +34,12 @@ export function checkThreads(threads: number): void {
     );
   }
   if (threads === 1) return;
+  const { permission } = (globalThis.process ?? {}) as { permission?: { has(scope: string): boolean } };
+  if (permission && !permission.has('worker')) {
+    throw new Error(
+      `installWasmKernels: Node was started without the permission for threads; add --allow-worker, or install with one thread.`,
+    );
+  }
   if (typeof SharedArrayBuffer === 'undefined') {
     throw new Error(
       `installWasmKernels: ${threads} threads need SharedArrayBuffer, which a page has only if it is cross-origin isolated; serve it with the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp, or install with one thread.`,

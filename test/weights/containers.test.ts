@@ -270,6 +270,21 @@ describe('whole models keep what files of weights do not record', () => {
       "the layer 'odd' has the activation 'hardSigmoid', which cannot be written to a Keras model; use one of linear, relu",
     ],
     [
+      'a negative slope, which Keras refuses to load',
+      (x) => layers.leakyReLU({ alpha: -0.5, name: 'odd' }).apply(x),
+      "the layer 'odd' has the alpha -0.5, which cannot be written to a Keras model; use one of 0 or more.",
+    ],
+    [
+      'a negative limit, which Keras refuses to load',
+      (x) => layers.reLU({ maxValue: -1, name: 'odd' }).apply(x),
+      "the layer 'odd' has the maxValue -1, which cannot be written to a Keras model; use one of 0 or more.",
+    ],
+    [
+      'more noise than Keras takes',
+      (x) => layers.gaussianNoise({ stddev: 1.5, name: 'odd' }).apply(x),
+      "the layer 'odd' has the stddev 1.5, which cannot be written to a Keras model; use one of 0 to 1.",
+    ],
+    [
       'a layer used twice',
       (x) => {
         const layer = layers.conv2d({ filters: 2, kernelSize: 1, name: 'odd' });

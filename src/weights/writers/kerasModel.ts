@@ -80,6 +80,13 @@ const ARGUMENTS: Record<string, readonly string[]> = {
   Concatenate: ['axis'],
 };
 
+/** Arguments for which tfjs takes numbers that Keras refuses, and Keras' range. */
+const RANGES: Readonly<Record<string, readonly [name: string, least: number, most: number]>> = {
+  ReLU: ['maxValue', 0, Number.POSITIVE_INFINITY],
+  LeakyReLU: ['alpha', 0, Number.POSITIVE_INFINITY],
+  GaussianNoise: ['stddev', 0, 1],
+};
+
 /** The activations that compute the same in Keras 2, Keras 3 and tfjs; of `hardSigmoid` each has its own. */
 const ACTIVATIONS = [
   ...['linear', 'relu', 'relu6', 'elu', 'selu', 'sigmoid', 'tanh'],
@@ -133,6 +140,13 @@ function kerasLayer({ layer, inputs }: Placed, found: ReadonlyMap<Placed, KerasN
   const given = configurationOf(layer);
   if (given.activation != null && !ACTIVATIONS.includes(given.activation as string)) {
     return cannot(`has the activation '${given.activation}'`, `use one of ${ACTIVATIONS.join(', ')}`);
+  }
+  const [name, least, most] = RANGES[className] ?? [];
+  if (name !== undefined) {
+    const value = given[name] as number | null;
+    if (value != null && !(value >= least! && value <= most!)) {
+      return cannot(`has the ${name} ${value}`, `use one of ${least} ${most === 1 ? 'to 1' : 'or more'}`);
+    }
   }
   const before = inputs.map((one) => found.get(one)!);
   const shapes = before.map(({ shape }) => [...shape]);
