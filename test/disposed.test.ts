@@ -1,4 +1,4 @@
-import { memory, type Rank, type Tensor4D, tidy, zeros } from '@tensorflow/tfjs-core';
+import { disposeVariables, memory, type Rank, type Tensor4D, tidy, zeros } from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';
 import { agreement, compress, correctBiases, equalize } from '../src/compress/index.js';
 import { ImageSet } from '../src/data/index.js';
@@ -117,12 +117,16 @@ const CALLS: Record<string, (model: Model, onProgress: () => void) => Promise<un
 const GONE = /^\w+: the (model|base) was disposed while it was in use; dispose it afterwards\.$/;
 
 /** What a call says when the model is disposed at some time, undefined if it returned before; and the tensors that are kept. */
-async function saidWhen(name: string, schedule: (dispose: () => void) => (() => void) | undefined) {
+async function saidWhen(
+  name: string,
+  schedule: (dispose: () => void) => (() => void) | undefined,
+  end = (model: Model): unknown => model.dispose(),
+) {
   const before = memory().numTensors;
   const model = build();
   let isGone = false;
   const dispose = () => {
-    if (!isGone) model.dispose();
+    if (!isGone) end(model);
     isGone = true;
   };
   const call = CALLS[name]!;
@@ -167,6 +171,13 @@ test.each(Object.keys(CALLS))(
     expect([...said].every((one) => one === undefined)).toBe(name === 'diagnose');
   },
 );
+
+test.each(Object.keys(CALLS))('%s says so too where tf.disposeVariables took the weights', async (name) => {
+  for (const [time, schedule] of Object.entries(TIMES)) {
+    const found = await saidWhen(name, schedule, disposeVariables);
+    if (found.said !== undefined) expect(found.said, time).toMatch(GONE);
+  }
+});
 
 /** Functions that wait while they use a tensor of the caller's. */
 const OF_TENSORS: Record<string, (model: Model, images: Tensor4D) => Promise<unknown>> = {

@@ -193,6 +193,8 @@ const CALLS: Record<string, Call> = {
       ...{ contentLayers: ['relu1_1'], styleLayers: ['relu1_1'], steps: 20, every: 1, optimizer: 'adam' },
       ...{ preprocessing, onProgress, signal },
     }),
+  'fromWeights, shards': (shards, signal) =>
+    fromWeights(new TextEncoder().encode('{"weight_map":{"a":"a.safetensors"}}'), { shards, signal }),
   'fromWeights of bytes, onProgress': async (onProgress, signal, model) =>
     fromWeights(await encodeWeights(model), { onProgress, signal, inputShape: [4, 4, 3] }),
   'fromWeights, onProgress': async (onProgress, signal, model) => {

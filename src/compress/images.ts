@@ -109,7 +109,8 @@ async function* givenTensors(where: string, images: Images, taken: BatchesTaken)
   }
   for await (const batch of givenBatches(where, 'given', images, taken)) {
     const { xs, ys, weights, teacherLogits } = batch;
-    dispose([ys, weights, teacherLogits].filter((one) => one !== undefined));
+    // Of an autoencoder's examples, the images are the labels.
+    dispose([ys, weights, teacherLogits].filter((one) => one !== undefined && one !== xs));
     yield xs;
   }
 }

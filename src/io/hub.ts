@@ -2,7 +2,8 @@ import { fail, shown } from '../base/check.js';
 import { concat } from './bytes.js';
 import { type Downloaded, downloadFile } from './download.js';
 import { DataError } from './errors.js';
-import { bodyOf, type ReadOptions, request, tooLong } from './request.js';
+import { type ReadOptions, request, tooLong } from './request.js';
+import { bodyOf, discard, fetched } from './response.js';
 import { refusal, withRetries } from './retry.js';
 
 /** How a hub is asked. */
@@ -66,7 +67,7 @@ export function openHub(where: string, name: string, options: HubOptions): HubRe
     const response = await request(url, { fetch, signal });
     commit ??= headerOf(own, 'x-repo-commit', COMMIT);
     if (response.ok || isRedirect(response)) return { response, own };
-    await response.body?.cancel();
+    discard(response);
     const problem = problemOf(name, `${endpoint.origin}/${repository}`, revision, response);
     if (problem) throw problem;
     if (response.status === 404) return undefined;
@@ -81,7 +82,7 @@ export function openHub(where: string, name: string, options: HubOptions): HubRe
         if (!answer) return undefined;
         const pieces: Uint8Array[] = [];
         let length = 0;
-        for await (const piece of bodyOf(answer.response, signal)) {
+        for await (const piece of bodyOf(urlOf(file), answer.response, signal)) {
           length += piece.length;
           if (length > MAX_SMALL_BYTES) throw tooLong(urlOf(file), `at least ${length}`, MAX_SMALL_BYTES);
           pieces.push(piece);
@@ -199,16 +200,16 @@ function following(
       const own = url.origin === endpoint.origin;
       const headers = new Headers(init?.headers);
       if (own && token !== undefined) headers.set('authorization', `Bearer ${token}`);
-      const response = await fetch(url.href, { ...init, headers, redirect: 'manual' });
+      const response = await fetched(fetch, url.href, { ...init, headers, redirect: 'manual' });
       if (own) note(response);
       if (!isRedirect(response)) return response;
       const head = init?.method === 'HEAD';
       if (response.type === 'opaqueredirect')
-        return head ? response : fetch(url.href, { ...init, headers, redirect: 'follow' });
+        return head ? response : fetched(fetch, url.href, { ...init, headers, redirect: 'follow' });
       const location = response.headers.get('location') ?? '';
       const next = URL.canParse(location, url) ? new URL(location, url) : undefined;
       if (head && next && next.origin !== endpoint.origin) return response;
-      await response.body?.cancel();
+      discard(response);
       if (!next || redirects === MAX_REDIRECTS) {
         const why = next ? `more than ${MAX_REDIRECTS} redirects` : 'a redirect to no address';
         throw new DataError(

@@ -4,7 +4,8 @@ import { isAbsent } from '../base/systemReason.js';
 import { unlessAborted } from '../base/unlessAborted.js';
 import { concat } from './bytes.js';
 import { DataError, reason } from './errors.js';
-import { announcedBytes, bodyOf, MAX_READ_BYTES, type ReadOptions, request, tooLong } from './request.js';
+import { announcedBytes, MAX_READ_BYTES, type ReadOptions, request, tooLong } from './request.js';
+import { bodyOf, discard } from './response.js';
 import { ask, withRetries } from './retry.js';
 import { baseUrl, nodeModules } from './runtime.js';
 import { isPath, nodePath, type Source, sourceName } from './source.js';
@@ -80,7 +81,7 @@ async function fetchBytes(url: string, options: ReadOptions): Promise<Uint8Array
 async function remoteSize(url: string, options: ReadOptions): Promise<number> {
   const head = await request(url, options, {}, 'HEAD').catch(() => undefined);
   options.signal?.throwIfAborted();
-  await head?.body?.cancel();
+  if (head) discard(head);
   // Of a request for no body, some servers say that it has no bytes.
   const announced = head?.ok ? announcedBytes(head) : undefined;
   return announced || withRetries(url, options, () => countedBytes(url, options));
@@ -92,7 +93,7 @@ async function countedBytes(url: string, options: ReadOptions): Promise<number> 
   const response = await ask(url, options);
   const total = announcedBytes(response);
   let done = 0;
-  for await (const piece of bodyOf(response, signal)) {
+  for await (const piece of bodyOf(url, response, signal)) {
     done += piece.length;
     if (done > maxBytes) throw tooLong(url, `at least ${done}`, maxBytes);
     await unlessAborted(signal, () => onProgress?.({ done, total, unit: 'bytes', source: url }));

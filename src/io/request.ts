@@ -1,8 +1,7 @@
-import { attempted, shown } from '../base/check.js';
-import { printedPath } from '../base/printable.js';
 import type { Progress } from '../base/progress.js';
 import { ConnectionError, DataError, reason } from './errors.js';
 import { unlessIdle } from './idle.js';
+import { fetched } from './response.js';
 
 /** Progress of reading one file; `total` is undefined if its length is not known. */
 export interface ReadProgress extends Progress {
@@ -51,56 +50,13 @@ export async function request(
   const stop = signal ? AbortSignal.any([signal, idle.signal]) : idle.signal;
   try {
     const init = { signal: stop, headers, ...(method !== 'GET' && { method }) };
-    const response = await unlessIdle((async () => fetch(url, init))(), signal);
-    if (!isResponse(response)) {
-      const given =
-        attempted(() => response.bodyUsed) === true ? 'a Response that was read already' : shown(response);
-      throw new DataError(
-        printedPath(url),
-        'unreadable',
-        `fetch returned ${given}; it must return a Response whose body nobody has read.`,
-      );
-    }
-    return response;
+    return await unlessIdle(fetched(fetch, url, init), signal);
   } catch (error) {
     signal?.throwIfAborted();
     idle.abort();
     // Of a `fetch` of ours, which follows redirects itself.
     if (error instanceof DataError) throw error;
     throw error instanceof ConnectionError ? error : new ConnectionError(reason(error), { cause: error });
-  }
-}
-
-/** Whether what a caller's `fetch` returned is a response that can be read. */
-function isResponse(value: Response): boolean {
-  const { status, headers, body, bodyUsed } = Object(value) as Partial<Response>;
-  const isBody = body === null || (typeof body?.getReader === 'function' && !body.locked);
-  return Number.isInteger(status) && typeof headers?.get === 'function' && isBody && bodyUsed !== true;
-}
-
-/**
- * A response's body, piece by piece. Stopping early closes the connection.
- *
- * @throws ConnectionError when it breaks or stalls; the signal's reason.
- */
-export async function* bodyOf(
-  response: Response,
-  signal?: AbortSignal,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  const reader = response.body?.getReader();
-  if (!reader) return;
-  try {
-    for (;;) {
-      const next = await unlessIdle(reader.read(), signal).catch((error: unknown) => {
-        signal?.throwIfAborted();
-        throw error instanceof ConnectionError ? error : new ConnectionError(reason(error), { cause: error });
-      });
-      if (next.done) return;
-      yield next.value;
-    }
-  } finally {
-    // A body of a caller's own may never answer.
-    void reader.cancel().catch(() => {});
   }
 }
 

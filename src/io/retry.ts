@@ -1,6 +1,7 @@
 import { BusyError, ConnectionError, DataError } from './errors.js';
 import { neverFetched } from './neverFetched.js';
 import { isBusy, type ReadOptions, request, statusError } from './request.js';
+import { discard } from './response.js';
 import { nodeModules } from './runtime.js';
 
 /** How a server is asked again. */
@@ -66,7 +67,7 @@ export async function ask(
 ): Promise<Response> {
   const response = await request(url, options, {}, method);
   if (response.status === 200) return response;
-  await response.body?.cancel();
+  discard(response);
   throw refusal(url, response);
 }
 

@@ -1,14 +1,7 @@
 import { unlessAborted } from '../base/unlessAborted.js';
 import { ConnectionError, DataError } from './errors.js';
-import {
-  announcedBytes,
-  bodyOf,
-  isBusy,
-  MAX_READ_BYTES,
-  type ReadOptions,
-  request,
-  tooLong,
-} from './request.js';
+import { announcedBytes, isBusy, MAX_READ_BYTES, type ReadOptions, request, tooLong } from './request.js';
+import { bodyOf, discard } from './response.js';
 import { ask, type RetryOptions, refusal, withRetries } from './retry.js';
 
 /** The part of a file that has arrived so far. */
@@ -95,10 +88,10 @@ async function receive(
   received.encoding = encoding === 'identity' ? undefined : encoding;
   const announced = announcedBytes(response);
   if (bytes !== undefined && announced !== undefined && received.length + announced !== bytes) {
-    await response.body?.cancel();
+    discard(response);
     throw otherLength(url, received.length + announced, bytes);
   }
-  for await (const piece of bodyOf(response, signal)) {
+  for await (const piece of bodyOf(url, response, signal)) {
     const offset = received.length;
     received.length += piece.length;
     if (bytes !== undefined && received.length > bytes) {
@@ -138,12 +131,12 @@ async function open(
       return rest;
     }
     if (isBusy(rest)) {
-      await rest.body?.cancel();
+      discard(rest);
       throw refusal(url, rest);
     }
     drop(received);
     if (rest.status === 200) return rest;
-    await rest.body?.cancel();
+    discard(rest);
     if (rest.status !== 206 && rest.status !== 416) throw refusal(url, rest);
   }
   return ask(url, options);

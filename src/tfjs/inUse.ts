@@ -1,13 +1,14 @@
 import { getBackend } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { checkInUse, isModel, type Used } from '../base/disposed.js';
 import { firstLineOf, isError } from '../base/realm.js';
+import { checkInUse, isModel, type Used } from './disposed.js';
 import { failingLayer } from './failingLayer.js';
 import { memoryFailure } from './outOfMemory.js';
 
 /** What TensorFlow.js throws where a model or a tensor is disposed, of which it does not always know. */
 const isRaw = (error: unknown) =>
-  isError(error) && (error.name === 'TypeError' || / is (already )?disposed\.$/.test(error.message));
+  isError(error) &&
+  (error.name === 'TypeError' || / is (already )?disposed\.$|^Maximum call stack/.test(error.message));
 
 /**
  * Works with models and tensors of the caller's, who may dispose them meanwhile, as in a callback, and whose layers TensorFlow.js may be

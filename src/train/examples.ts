@@ -91,7 +91,7 @@ function tensorProblem(batch: Batch): string | undefined {
   );
   if (isPair && !wrong) return undefined;
   const given = isPair && wrong ? `a batch whose ${wrong[0]} are ${shown(wrong[1])}` : shown(batch);
-  return `returned ${given}; return batches { xs, ys } of tensors.`;
+  return `returned ${given}; return batches { xs, ys } of tensors of numbers that are not disposed.`;
 }
 
 /**

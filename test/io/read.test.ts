@@ -158,6 +158,29 @@ describe('readBytes', () => {
     );
   });
 
+  test.each<[string, unknown, string]>([
+    ['nothing', null, 'a Response whose body gave null in place of a Uint8Array'],
+    ['text', 'x', 'a Response whose body gave "x" in place of a Uint8Array'],
+    ['a buffer', new ArrayBuffer(3), 'a Response whose body gave an object of class ArrayBuffer in place'],
+  ])('says that the body of a response gave %s, and asks no second time', async (_, chunk, given) => {
+    let asked = 0;
+    const fetch = async () => {
+      asked++;
+      return new Response(
+        new ReadableStream({
+          start(controller) {
+            controller.enqueue(chunk);
+            controller.close();
+          },
+        }),
+      );
+    };
+    await expect(readBytes('https://nobody.example/x', { fetch })).rejects.toThrow(
+      `https://nobody.example/x: fetch returned ${given}`,
+    );
+    expect(asked).toBe(1);
+  });
+
   test.each<[string, () => Promise<Response>]>([
     ['that never answers', () => new Promise(() => {})],
     ['whose body never comes', async () => new Response(new ReadableStream({}))],

@@ -179,7 +179,7 @@ const BAD: readonly (() => unknown)[] = [
 ];
 
 /** What the engine says of a mistake, in place of the function. */
-const RAW =
+export const RAW =
   /without 'new'|detached|revoked|\bE[A-Z]{2,}:|Cannot (perform|read|set|destructure|convert|mix|use|create)|is not (a function|iterable|a constructor|defined)|\[object \w+\]|out of bounds|undefined \(|Invalid (typed )?array|must be called|Maximum call stack|heap|is disposed|BigInt(?!64Array)/;
 
 const isClass = (one: unknown) => /^class\b/.test(Function.prototype.toString.call(one));

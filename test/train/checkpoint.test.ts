@@ -580,7 +580,7 @@ describe('batches that are not what the set says are one sentence', () => {
     [
       'no batch',
       { nothing: true },
-      'the training set returned undefined; return batches { xs, ys } of tensors.',
+      'the training set returned undefined; return batches { xs, ys } of tensors of numbers that are not disposed.',
     ],
     [
       'an empty batch',

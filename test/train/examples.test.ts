@@ -31,7 +31,7 @@ describe('sets of the caller', () => {
   ])('%s refuses weights and logits that are no tensors', async (where, which, use) => {
     for (const name of ['weights', 'teacherLogits']) {
       await expect(use(setWith(() => ({ [name]: [1, 1, 1, 1] })))).rejects.toThrow(
-        `${where}: the ${which} set returned a batch whose ${name} are [1,1,1,1]; return batches { xs, ys } of tensors.`,
+        `${where}: the ${which} set returned a batch whose ${name} are [1,1,1,1]; return batches { xs, ys } of tensors of numbers that are not disposed.`,
       );
     }
   });

@@ -11,7 +11,7 @@ import {
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL, NUMBERS, optionsOf, TENSOR } from '../../base/arguments.js';
 import { fail, oneOf, shown } from '../../base/check.js';
-import { checkInUse } from '../../base/disposed.js';
+import { checkInUse } from '../../tfjs/disposed.js';
 import { total } from '../../tfjs/total.js';
 import { enlargedBilinear } from './bilinear.js';
 import { sameShape } from './differences.js';

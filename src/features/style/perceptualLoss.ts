@@ -2,8 +2,8 @@ import { type Scalar, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL, TEXTS } from '../../base/arguments.js';
 import { fail } from '../../base/check.js';
-import { checkInUse } from '../../base/disposed.js';
 import { publishedOptionsOf } from '../../base/publishedOptions.js';
+import { checkInUse } from '../../tfjs/disposed.js';
 import { layerWeights, sameShape, weightedDifference } from './differences.js';
 import { type ImageFeaturesOptions, imageFeatures } from './imageFeatures.js';
 

@@ -1,3 +1,4 @@
+import { fail } from '../../base/check.js';
 import { unlessAborted } from '../../base/unlessAborted.js';
 import { type CheckpointStore, isOwnStore } from './store.js';
 
@@ -13,7 +14,13 @@ export function untilAborted(store: CheckpointStore, given: AbortSignal | undefi
   let isStuck = false;
   const asked = async <T>(ask: () => Promise<T>, drop?: (late: T) => unknown): Promise<T> => {
     let isOver = false;
-    const answer = async () => ask().finally(() => (isOver = true));
+    const answer = async () => {
+      try {
+        return await ask();
+      } finally {
+        isOver = true;
+      }
+    };
     try {
       return await unlessAborted(signal, answer, drop);
     } catch (error) {
@@ -33,12 +40,19 @@ export function untilAborted(store: CheckpointStore, given: AbortSignal | undefi
       ),
     list: () => asked(() => store.list()),
     open: (name) => asked(() => store.open(name)),
-    write(name, content) {
-      const { parts, cut } = untilCut(content);
-      return asked(() => store.write(name, parts)).catch((error: unknown) => {
-        cut();
+    async write(name, content) {
+      const taken = untilCut(content);
+      try {
+        await asked(() => store.write(name, taken.parts));
+        if (!taken.isWhole)
+          fail(
+            'train',
+            'write() of checkpoint.store ended before it had taken all of the content; return a promise that resolves once the checkpoint is stored.',
+          );
+      } catch (error) {
+        taken.cut();
         throw error;
-      });
+      }
     },
     remove: (name) => asked(() => store.remove(name)),
   };
@@ -47,14 +61,20 @@ export function untilAborted(store: CheckpointStore, given: AbortSignal | undefi
 /** Content that fails once it is cut, so that a store that is slow does not mix weights of other times into a checkpoint. */
 function untilCut(content: AsyncIterable<Uint8Array>) {
   let isCut = false;
+  let isWhole = false;
   const parts = async function* () {
     for await (const part of content) {
       if (isCut) throw new Error('the run was stopped before this checkpoint was written.');
       yield part;
     }
+    isWhole = true;
   };
   return {
     parts: parts(),
+    /** Whether all of it was taken. */
+    get isWhole() {
+      return isWhole;
+    },
     cut: () => {
       isCut = true;
     },

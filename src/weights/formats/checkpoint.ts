@@ -42,7 +42,7 @@ export type WeightFormat =
 export interface WeightFileOptions extends ReadOptions {
   /**
    * The weight files of a tfjs `model.json`, of an index of shards, or of an ONNX model, that is passed as bytes or a Blob, and so has no folder. It is
-   * called only with paths that stay in a folder.
+   * called only with paths that stay in a folder, and may return a promise.
    */
   shards?: ShardSource;
   /**
@@ -217,8 +217,8 @@ async function parse(
   if (!(await isOnnx(file, head))) return parseTensors(file, head, options);
   // Loaded only for such files.
   const { readOnnx } = await import('./onnx/read.js');
-  const partOf = (path: string) => {
-    const beside = locateShards(file.name, source, [path], options.shards);
+  const partOf = async (path: string) => {
+    const beside = await locateShards(file.name, source, [path], options);
     return partAt(file.name, path, beside.get(path), files);
   };
   return { format: 'ONNX', ...(await readOnnx(file, partOf, options.layout)) };
@@ -271,18 +271,18 @@ async function parseJson(
   options: WeightFileOptions,
 ): Promise<Parsed> {
   const json = await readJson(file);
-  const locate = (paths: readonly string[]) => locateShards(file.name, source, paths, options.shards);
+  const locate = (paths: readonly string[]) => locateShards(file.name, source, paths, options);
   if (!isShardIndex(json)) {
     const kind = json.weightsManifest === undefined ? jsonKind(json) : undefined;
     if (kind !== undefined) throw new WeightFileError(file.name, `it is ${kind}.`);
-    const partsAt = (paths: readonly string[]) =>
-      [...locate(paths)].map(([path, shard]) => partAt(file.name, path, shard, files));
+    const partsAt = async (paths: readonly string[]) =>
+      [...(await locate(paths))].map(([path, shard]) => partAt(file.name, path, shard, files));
     const format = isGraphModel(json) ? 'tfjs graph model.json' : 'tfjs model.json';
     return { format, ...(await readTfjs(file, json, partsAt)) };
   }
   return readShardIndex(file.name, json, async (paths) => {
     const shards = new Map<string, Parsed>();
-    for (const [path, shard] of locate(paths)) {
+    for (const [path, shard] of await locate(paths)) {
       if (shard === undefined) throw noFolder(file.name, path);
       const opened = await files.open(shard);
       shards.set(path, await parseTensors(opened, await headOf(opened), options));

@@ -1,10 +1,13 @@
+import { SOURCE } from '../../base/arguments.js';
+import { shown } from '../../base/check.js';
 import { isUrl } from '../../base/realm.js';
+import { unlessAborted } from '../../base/unlessAborted.js';
 import { isInnerPath, siblingOf } from '../../io/sibling.js';
 import type { Source } from '../../io/source.js';
 import { printable, WeightFileError } from './error.js';
 
 /** Returns the weight file for a path in `model.json` or in an index of shards. */
-export type ShardSource = (path: string) => Source;
+export type ShardSource = (path: string) => Source | Promise<Source>;
 
 /** The maximum number of weight files of a model; at tfjs's 4 MB per file, VGG-19 has 138. */
 const MAX_SHARDS = 10_000;
@@ -14,14 +17,15 @@ const MAX_SHARDS = 10_000;
  * untrusted, and each must stay in its folder.
  *
  * @returns a source for each path; undefined for bytes or a Blob without `shards`, as {@link noFolder} says.
- * @throws WeightFileError for a path that leads elsewhere or occurs twice, and for too many of them.
+ * @throws WeightFileError for a path that leads elsewhere or occurs twice, for too many of them, and for what is no source; the signal's
+ *   reason.
  */
-export function locateShards(
+export async function locateShards(
   file: string,
   source: Source,
   paths: readonly string[],
-  shards?: ShardSource,
-): Map<string, Source | undefined> {
+  { shards, signal }: { shards?: ShardSource; signal?: AbortSignal },
+): Promise<Map<string, Source | undefined>> {
   if (paths.length > MAX_SHARDS) {
     throw new WeightFileError(
       file,
@@ -44,9 +48,24 @@ export function locateShards(
         `its weight file '${printable(path)}' is outside its folder; nothing was read.`,
       );
     }
-    found.set(path, shards ? shards(path) : beside);
+    found.set(path, shards ? await given(file, path, shards, signal) : beside);
   }
   return found;
+}
+
+/** What `shards` returns for a path: undefined for a file that it does not have. */
+async function given(
+  file: string,
+  path: string,
+  shards: ShardSource,
+  signal: AbortSignal | undefined,
+): Promise<Source | undefined> {
+  const source: unknown = await unlessAborted(signal, () => shards(path));
+  if (source === undefined || SOURCE.holds(source)) return source as Source | undefined;
+  throw new WeightFileError(
+    file,
+    `shards returned ${shown(source)} for '${printable(path)}'; return a path, a URL, a Blob, an ArrayBuffer or a Uint8Array.`,
+  );
 }
 
 /** The error for a weight file that is needed where {@link locateShards} found no source. */

@@ -46,7 +46,7 @@ const DTYPES: Record<string, Dtype> = {
 export async function readTfjs(
   file: WeightFile,
   json: { modelTopology?: unknown; userDefinedMetadata?: unknown },
-  locate: (paths: readonly string[]) => Part[],
+  locate: (paths: readonly string[]) => Promise<Part[]>,
 ): Promise<TfjsFile> {
   const groups = weightGroups(json);
   if (!groups) {
@@ -55,7 +55,7 @@ export async function readTfjs(
       'it is JSON without a weightsManifest, or with a malformed one; use the model.json of a tfjs model.',
     );
   }
-  const parts = locate(groups.flatMap(({ paths }) => paths));
+  const parts = await locate(groups.flatMap(({ paths }) => paths));
   const joined = groups.map(
     ({ paths, weights }) =>
       new JoinedFiles(

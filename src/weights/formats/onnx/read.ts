@@ -25,7 +25,7 @@ export interface OnnxFile {
  */
 export async function readOnnx(
   file: WeightFile,
-  partAt: (path: string) => Part,
+  partAt: (path: string) => Promise<Part>,
   layout?: Layout,
 ): Promise<OnnxFile> {
   const model = await readModel(file);

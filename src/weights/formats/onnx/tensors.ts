@@ -43,7 +43,7 @@ export class OnnxTensors {
   /** @param partAt returns a file beside this one. */
   constructor(
     readonly file: WeightFile,
-    private readonly partAt: (path: string) => Part,
+    private readonly partAt: (path: string) => Promise<Part>,
   ) {}
 
   /** Checks the tensors together. */
@@ -59,7 +59,9 @@ export class OnnxTensors {
     checkOverlaps(name, spans);
     const stored = tensors.map((tensor) => this.stored(tensor));
     const beside = new Set(tensors.flatMap(({ external }) => (external ? [external.location] : [])));
-    const sizes = await Promise.all([...beside].map((location) => this.partAt(location).size()));
+    const sizes = await Promise.all(
+      [...beside].map(async (location) => (await this.partAt(location)).size()),
+    );
     checkTotal(
       name,
       stored,
@@ -147,7 +149,7 @@ export class OnnxTensors {
 
   /** A file beside this one, opened once. */
   #opened(location: string): Promise<WeightFile> {
-    const found = this.#external.get(location) ?? this.partAt(location).open();
+    const found = this.#external.get(location) ?? this.partAt(location).then((part) => part.open());
     this.#external.set(location, found);
     return found;
   }
