@@ -105,6 +105,8 @@ async function run(args: BenchArguments, command: Command): Promise<void> {
       throw new Error(`bench: ${flag} is of the wasm backend, which is not measured; leave it out.`);
     }
   }
+  if (isGiven(command, 'optimizer') && !args.mode.includes('training'))
+    throw new Error('bench: --optimizer is of training, which is not measured; leave it out.');
   const arch = scaleArch(args.arch, args.ratio);
   const options = {
     inputShape: [args.size, args.size, args.channels],

@@ -14,7 +14,7 @@ import { checkReplaced, isFolder, namesIn } from './disk.js';
 import { percent } from './finetuned.js';
 import { checkNotItself, modelFile } from './modelFile.js';
 import { type OpenNetwork, openNetwork, prepared, type ReadyNetwork } from './network.js';
-import { numberIn, shared, WEIGHT_FILES_HELP } from './options.js';
+import { belonging, numberIn, shared, WEIGHT_FILES_HELP } from './options.js';
 import { type PreprocessingName, preprocessingFor, preprocessingOption } from './preprocessings.js';
 import { type BuildingArguments, withBuilding } from './reading.js';
 import { repeatable } from './repeats.js';
@@ -79,9 +79,10 @@ export function compressCommand(): Command {
     .addOption(numberIn('count', '--batch <n>', 'images per forward pass; more need more memory', 8))
     .addOption(preprocessingOption('how images are preprocessed (default: as the weights say)'))
     .option('--json', 'print the report as one line of JSON');
-  return withBuilding(
+  const building = withBuilding(
     decoding(command, ({ images }: CompressArguments) => (images === undefined ? [] : [images])),
-  )
+  );
+  return belonging(building, { calibrate: ['images', 'data'], batch: ['images', 'data'] })
     .addOption(shared.backend())
     .addOption(shared.threads())
     .addOption(shared.relaxedSimd())

@@ -22,7 +22,7 @@ import { useBackend } from './backend.js';
 import { type CalibrationSet, calibrationImages } from './calibrationSet.js';
 import { decoding } from './decoder.js';
 import { checkNotItself, modelFile } from './modelFile.js';
-import { WEIGHT_FILES_HELP } from './options.js';
+import { belonging, WEIGHT_FILES_HELP } from './options.js';
 import { type PreprocessingName, preprocessingFor, preprocessingOption } from './preprocessings.js';
 import { BATCH, saveQuantized } from './quantized.js';
 import { type BuildingArguments, oneLine, openWeights, withBuilding } from './reading.js';
@@ -74,9 +74,10 @@ export function convertCommand(): Command {
       `${WEIGHT_FILES_HELP}, as a path or URL; hf:OWNER/NAME[@REVISION]; or a published name such as torchvision/vgg16`,
     )
     .argument('<out>', `a file ending in ${EXTENSIONS}, or a folder`);
-  return withBuilding(
+  const building = withBuilding(
     decoding(command, ({ images }: ConvertArguments) => (images === undefined ? [] : [images])),
-  )
+  );
+  return belonging(building, { images: 'quantize' })
     .addOption(
       new Option(
         '--to <format>',
@@ -162,7 +163,7 @@ function imagesFor(model: LayersModel, source: string, folder: string): Promise<
 }
 
 /** Throws unless the output can be as the other options say. */
-function checkFits(to: Output, { names, dtype, layout, quantize, images }: ConvertArguments): void {
+function checkFits(to: Output, { names, dtype, layout, quantize }: ConvertArguments): void {
   if (to === 'tfjs' && (names || dtype !== 'f32')) {
     throw new Error(
       `convert: a tfjs model has Keras' names, and its types are those of --quantize, ${QUANTIZED_DTYPES.join(', ')}; omit --names and --dtype.`,
@@ -172,9 +173,6 @@ function checkFits(to: Output, { names, dtype, layout, quantize, images }: Conve
     throw new Error(
       `convert: --quantize is for a tfjs model, a folder, and ${to} is written; omit it, or write to a path without an extension.`,
     );
-  }
-  if (images !== undefined && !quantize) {
-    throw new Error('convert: --images is for --quantize; pass both or neither.');
   }
   if (to === 'onnx' && (names || !Object.hasOwn(ONNX_DTYPES, dtype))) {
     throw new Error(

@@ -9,7 +9,7 @@ import { decoding } from './decoder.js';
 import { imagePairs } from './imagePairs.js';
 import { checkKept } from './modelFile.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
-import { numberIn } from './options.js';
+import { belonging, numberIn } from './options.js';
 import { printing } from './process.js';
 import { complain, inFlags, say } from './wording.js';
 
@@ -34,7 +34,8 @@ export function lpipsCommand(): Command {
     )
     .argument('<one>', 'an image, or a folder of images')
     .argument('<other>', 'an image, or a folder of images; those of two folders are paired by name');
-  return withNetwork(decoding(printing(command, ({ map }: LpipsArguments) => map !== undefined)))
+  const network = withNetwork(decoding(printing(command, ({ map }: LpipsArguments) => map !== undefined)));
+  return belonging(network, { mapMax: 'map' })
     .option(
       '--map <file>',
       'draw where the images differ, over the second one, with a legend: a .png, or a folder where folders are compared',
@@ -67,8 +68,6 @@ async function run(first: string, second: string, args: LpipsArguments): Promise
   };
   const { pairs, ofFolders } = await imagePairs(first, second, report);
   if (pairs.length === 0) throw new Error(`lpips: ${first} and ${second} have no images to compare.`);
-  if (args.mapMax !== undefined && map === undefined)
-    throw new Error('lpips: --map-max is the scale of --map, which is not given; add --map or leave it out.');
   if (map !== undefined && !ofFolders && extname(map).toLowerCase() !== '.png')
     throw new Error(`lpips: --map is ${map}; use a name that ends in .png.`);
   const fileOf = (name: string) =>

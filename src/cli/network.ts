@@ -20,9 +20,9 @@ import {
 } from './preprocessings.js';
 import {
   type BuildingArguments,
-  buildingOptions,
   downloadWeights,
   isHubName,
+  loadingOptions,
   openWeights,
   withBuilding,
 } from './reading.js';
@@ -150,7 +150,7 @@ export async function loadClassifier(
 /** Loads weights by name, or from a file or a folder. */
 async function find(source: string, args: NetworkArguments, options: FromWeightsOptions): Promise<Found> {
   if (args.weights) return readNetwork(source, args, options);
-  return described(await downloadWeights(args.pretrained!, { ...options, ...buildingOptions(args) }));
+  return described(await downloadWeights(args.pretrained!, loadingOptions(source, args, options)));
 }
 
 /** Loads the network of a weight file, or of a folder written by `train` or `finetune`. The backend has been started. */

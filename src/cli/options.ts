@@ -94,6 +94,7 @@ const RANGES = {
   ],
   belowOne: [(value: number) => value >= 0 && value < 1, 'It must be at least 0 and below 1.'],
   mixture: [(value: number) => value >= 0.1 && value <= 1, 'It must be from 0.1 to 1.'],
+  temperature: [(value: number) => value >= 0.001 && value <= 1000, 'It must be from 0.001 to 1000.'],
   between: [(value: number) => value > 0 && value < 1, 'It must be above 0 and below 1.'],
   aboveZero: [(value: number) => value > 0 && value <= 1, 'It must be above 0 and at most 1.'],
   positive: [
@@ -127,15 +128,20 @@ export function numberIn(
 /**
  * Refuses options without those that they belong to, since they would change nothing.
  *
- * @param owners by attribute: the option that each belongs to.
+ * @param owners by attribute: the option that each belongs to, or several, of which one is enough.
  */
-export function belonging(command: Command, owners: Readonly<Record<string, string>>): Command {
+export function belonging(
+  command: Command,
+  owners: Readonly<Record<string, string | readonly string[]>>,
+): Command {
   const flagOf = (name: string) => command.options.find((option) => option.attributeName() === name)!.long!;
   return command.hook('preAction', (_, action) => {
     for (const [name, owner] of Object.entries(owners)) {
-      if (!isGiven(action, name) || isGiven(action, owner)) continue;
+      const some = [owner].flat();
+      if (!isGiven(action, name) || some.some((one) => isGiven(action, one))) continue;
+      const flags = some.map(flagOf).join(' or ');
       throw new Error(
-        `${action.name()}: ${flagOf(name)} is given without ${flagOf(owner)}, and would change nothing; add ${flagOf(owner)}, or leave it out.`,
+        `${action.name()}: ${flagOf(name)} is given without ${flags}, and would change nothing; add ${flags}, or leave it out.`,
       );
     }
   });

@@ -11,7 +11,7 @@ import {
   type PublishedName,
 } from 'vgg-blocks/weights';
 import { MAX_SIDE } from '../base/check.js';
-import { plain } from '../base/printable.js';
+import { plain, printedPath } from '../base/printable.js';
 import { isThere } from './disk.js';
 import { ARCH_HELP, numberIn, parseArch } from './options.js';
 import { repeatable } from './repeats.js';
@@ -116,7 +116,7 @@ function renamed(text: string, before: Record<string, string> = {}): Record<stri
 }
 
 /** The arguments as options of `fromWeights`. */
-export function buildingOptions(args: BuildingArguments) {
+function buildingOptions(args: BuildingArguments) {
   const { allowUnused, featuresOnly, classes, arch, padding } = args;
   const { globalPooling: pooling, inputShape } = args;
   return {
@@ -131,13 +131,31 @@ export function buildingOptions(args: BuildingArguments) {
   };
 }
 
+/**
+ * The arguments with the options of a command, as options of `fromWeights`.
+ *
+ * @throws Error, one sentence, when an argument would change nothing.
+ */
+export function loadingOptions(
+  source: string,
+  args: BuildingArguments,
+  options: FromWeightsOptions,
+): FromWeightsOptions {
+  const all = { ...options, ...buildingOptions(args) };
+  if (all.includeTop === false && args.classes !== undefined)
+    throw new Error(
+      `--classes is given, but of ${printedPath(source)} the features alone are used, and it would change nothing; leave it out.`,
+    );
+  return all;
+}
+
 /** Builds the network of a weight file, or of a repository on the hub. */
 export async function openWeights(
   source: string,
   args: BuildingArguments,
   options: FromWeightsOptions = {},
 ): Promise<LoadedNetwork> {
-  const all = { ...options, ...buildingOptions(args) };
+  const all = loadingOptions(source, args, options);
   // A file of that name comes first.
   const isName = isHubName(source) || (isPublishedName(source) && !isThere(source));
   return isName ? downloadWeights(source, all) : complete(source, await fromWeights(source, all));

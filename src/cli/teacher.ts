@@ -26,7 +26,7 @@ export function withTeacher(command: Command): Command {
     )
     .addOption(
       numberIn(
-        'positive',
+        'temperature',
         '--temperature <n>',
         'of the teacher: the higher, the more its doubts count (default: 4)',
       ),

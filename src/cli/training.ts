@@ -127,7 +127,13 @@ export function trainingOptions(args: TrainingArguments, base: TrainOptions): Tr
   const { learningRate, weightDecay, weightDecayOf, ...rest } = base;
   // They are the optimizer's.
   const own = given.optimizer !== undefined && given.optimizer !== base.optimizer;
-  return { ...rest, ...(!own && { learningRate, weightDecay, weightDecayOf }), ...given };
+  const options = { ...rest, ...(!own && { learningRate, weightDecay, weightDecayOf }), ...given };
+  const usual = typeof options.optimizer === 'string' ? OPTIMIZERS[options.optimizer].weightDecay : 0;
+  if (given.weightDecayOf !== undefined && !(options.weightDecay ?? usual))
+    throw new Error(
+      '--weight-decay-of is given without weight decay, and would change nothing; add --weight-decay, or leave it out.',
+    );
+  return options;
 }
 
 /** The arguments of {@link withRecipe}. */

@@ -51,7 +51,7 @@ export interface DistillOptions {
    * disposed. Leave it out if the training set has its logits, as of `cacheFeatures` with a `teacher`.
    */
   teacher?: LayersModel;
-  /** Above 0. The higher, the more the classes count that the teacher holds for unlikely. Default 4. */
+  /** From 0.001 to 1000. The higher, the more the classes count that the teacher holds for unlikely. Default 4. */
   temperature?: number;
   /** How much the teacher counts, the labels having the rest: above 0, at most 1. Default 0.9. */
   weight?: number;

@@ -77,8 +77,9 @@ export function checkTeacher(
   checkArguments(where, { distill }, { distill: kind });
   const { teacher: given } = optionsOf(where, distill, { teacher: 1, temperature: 1, weight: 1 });
   const { temperature, weight } = withDefaults(distill);
-  const isPositive = (n: number) => n > 0 && n < Number.POSITIVE_INFINITY;
-  numberThat(where, 'distill.temperature', temperature, isPositive, 'a number above 0, such as 4');
+  // Beyond, float32 holds too little of the divergence, which is multiplied by its square.
+  const isTemperature = (n: number) => n >= 0.001 && n <= 1000;
+  numberThat(where, 'distill.temperature', temperature, isTemperature, 'from 0.001 to 1000, such as 4');
   numberThat(where, 'distill.weight', weight, (n) => n > 0 && n <= 1, 'above 0 and at most 1, such as 0.9');
   if ((given === undefined) === (trainSet.teacher === undefined)) {
     fail(

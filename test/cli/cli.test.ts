@@ -301,7 +301,7 @@ describe('vgg-blocks inspect and convert', () => {
       /channels equalized, biases corrected, kernels rounded to uint8\n$/,
     );
     expect((await run('convert', from!, to!, '--images', images)).error).toContain(
-      '--images is for --quantize; pass both or neither.',
+      '--images is given without --quantize, and would change nothing; add --quantize, or leave it out.',
     );
     expect((await run('convert', from!, back!, '--quantize', 'uint8')).error).toContain(
       '--quantize is for a tfjs model, a folder, and safetensors is written; omit it, or write to a path without an extension.',

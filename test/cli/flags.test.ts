@@ -36,6 +36,16 @@ test.each<[string, string[], string]>([
     'finetune: --unfreeze-epochs is given without --unfreeze,',
   ],
   [
+    'compress',
+    ['a.h5', 'b', '--rank', 'fc1=9', '--calibrate', '64'],
+    'compress: --calibrate is given without --images or --data, and would change nothing; add --images or --data, or leave it out.',
+  ],
+  [
+    'bench',
+    ['--mode', 'inference', '--optimizer', 'adam'],
+    'bench: --optimizer is of training, which is not measured; leave it out.',
+  ],
+  [
     'bench',
     ['--backend', 'cpu', '--threads', '2'],
     'bench: --threads is of the wasm backend, which is not measured; leave it out.',

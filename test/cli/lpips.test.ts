@@ -96,7 +96,7 @@ describe('vgg-blocks lpips', () => {
     ],
     [
       [at('before', 'same.png'), at('after', 'same.png'), ...USING, '--map-max', '1'],
-      'lpips: --map-max is the scale of --map, which is not given;',
+      'lpips: --map-max is given without --map, and would change nothing; add --map, or leave it out.',
     ],
   ])(
     'refuses weights of other images, a map that is no PNG, and a scale of no map (%#)',

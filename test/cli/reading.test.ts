@@ -160,6 +160,18 @@ describe('options of reading', () => {
       code: 1,
       error: `convert: ${at('told.safetensors')}: it has 3 classes, and a network with 5 classes would have random weights; leave out --classes, or train such a network with finetune.\n`,
     });
+    const unused = await run(
+      'convert',
+      at('told.safetensors'),
+      at('five.pth'),
+      '--classes',
+      '3',
+      '--features-only',
+    );
+    expect(unused).toMatchObject({
+      code: 1,
+      error: `convert: --classes is given, but of ${at('told.safetensors')} the features alone are used, and it would change nothing; leave it out.\n`,
+    });
     expect(existsSync(at('five.pth'))).toBe(false);
     expect((await run('convert', at('told.safetensors'), out, '--input-shape', '20')).error).toContain(
       'it must be HxWxC, such as 96x96x3, each from 1 to 16384.',

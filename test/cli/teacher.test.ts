@@ -100,6 +100,11 @@ describe('vgg-blocks train', () => {
       'train: --temperature is given without --teacher, and would change nothing',
     ],
     [
+      'a temperature whose square float32 does not hold',
+      ['--teacher', at('teacher.safetensors'), '--temperature', '1e20'],
+      "--temperature is '1e20'; it must be from 0.001 to 1000.",
+    ],
+    [
       'a weight of 0',
       ['--teacher', at('teacher.safetensors'), '--distill-weight', '0'],
       'it must be above 0 and at most 1.',

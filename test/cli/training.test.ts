@@ -33,7 +33,6 @@ test.each<[string, string, TrainOptions]>([
   ['--micro-batch', '4', { microBatchSize: 4 }],
   ['--lr', '0.1', { learningRate: 0.1 }],
   ['--weight-decay', '5e-4', { weightDecay: 5e-4 }],
-  ['--weight-decay-of', 'kernels', { weightDecayOf: 'kernels' }],
   ['--clip-norm', '1', { clipNorm: 1 }],
   ['--schedule', 'plateau', { schedule: 'plateau' }],
   ['--schedule', '{"name":"step","every":30}', { schedule: { name: 'step', every: 30 } }],
@@ -44,6 +43,20 @@ test.each<[string, string, TrainOptions]>([
   ['--validation-fraction', '0.2', { validationFraction: 0.2 }],
 ])('%s %s reaches train', (flag, value, option) => {
   expect(parsed(flag, value)).toEqual({ options: { ...DEFAULTS, ...option }, augment: {} });
+});
+
+test('what decays is refused where nothing does', () => {
+  expect(parsed('--weight-decay-of', 'kernels', '--weight-decay', '5e-4').options).toEqual({
+    ...DEFAULTS,
+    ...{ weightDecay: 5e-4, weightDecayOf: 'kernels' },
+  });
+  expect(parsed('--optimizer', 'adamw', '--weight-decay-of', 'kernels').options.weightDecayOf).toBe(
+    'kernels',
+  );
+  for (const args of [[], ['--weight-decay', '0'], ['--recipe', 'fast', '--optimizer', 'sgd']])
+    expect(() => parsed('--weight-decay-of', 'kernels', ...args)).toThrow(
+      '--weight-decay-of is given without weight decay, and would change nothing; add --weight-decay, or leave it out.',
+    );
 });
 
 test('another optimizer has its own rate and decay', () => {

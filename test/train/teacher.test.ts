@@ -97,6 +97,12 @@ describe('train with a teacher', () => {
   test.each<[string, (teacher: LayersModel, model: LayersModel) => DistillOptions, VggOptions, string]>([
     ['no teacher', () => ({}), {}, 'distill has no teacher; pass a trained classifier'],
     ['a temperature of 0', (teacher) => ({ teacher, temperature: 0 }), {}, 'distill.temperature is 0'],
+    [
+      'a temperature that float32 does not hold',
+      (teacher) => ({ teacher, temperature: 1001 }),
+      {},
+      'distill.temperature is 1001; it must be from 0.001 to 1000, such as 4.',
+    ],
     ['a weight of 0', (teacher) => ({ teacher, weight: 0 }), {}, 'distill.weight is 0; it must be above 0'],
     [
       'an unknown option',
