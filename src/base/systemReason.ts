@@ -2,6 +2,8 @@ import { isError, messageOf } from './realm.js';
 
 const NO_SERVER = 'there is no server of this name, or no connection to the internet';
 
+const NOT_UTF8 = 'its name is not UTF-8';
+
 const REASONS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
   EAI_AGAIN: NO_SERVER,
@@ -29,6 +31,7 @@ const REASONS: Readonly<Record<string, string>> = {
 /** Why a system call failed, as a clause: for a known code in our words, for another in the system's; undefined for other errors. */
 export function systemReason(error: unknown): string | undefined {
   if (!isError(error) || !('code' in error)) return undefined;
+  if (isAbsent(error) && isMisnamed(error)) return NOT_UTF8;
   // Such as "ENXIO: no such device or address, open '/dev/tty'".
   return REASONS[String(error.code)] ?? /^E[A-Z\d]+: ([^,]+), \w/.exec(error.message)?.[1];
 }
@@ -36,6 +39,11 @@ export function systemReason(error: unknown): string | undefined {
 /** Why something failed: as {@link systemReason}, or what the error says. */
 export function failureReason(error: unknown): string {
   return systemReason(error) ?? messageOf(error);
+}
+
+/** Whether a path lost bytes that are not UTF-8 when it became a text, by which nothing is found. */
+export function isMisnamed(error: unknown): boolean {
+  return String((error as { path?: unknown }).path).includes('\ufffd');
 }
 
 /** Whether a system call failed because nothing is at the path. */

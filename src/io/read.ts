@@ -1,6 +1,6 @@
 import { isTransferred } from '../base/check.js';
 import { isArrayBuffer, isBlob, isBytes } from '../base/realm.js';
-import { isAbsent } from '../base/systemReason.js';
+import { isAbsent, isMisnamed } from '../base/systemReason.js';
 import { unlessAborted } from '../base/unlessAborted.js';
 import { concat } from './bytes.js';
 import { DataError, reason } from './errors.js';
@@ -126,6 +126,12 @@ async function readPath(
 
 /** The error for a path that the system could not read. */
 export function pathError(path: string, error: unknown): DataError {
-  if (isAbsent(error)) return new DataError(path, 'missing', 'no such file; check the path.', error);
+  if (isAbsent(error))
+    return new DataError(
+      path,
+      'missing',
+      isMisnamed(error) ? 'its name is not UTF-8; rename it.' : 'no such file; check the path.',
+      error,
+    );
   return new DataError(path, 'unreadable', `${reason(error)}; use a file that can be read.`, error);
 }

@@ -6,7 +6,7 @@ import { BYTES, checkArguments, isListOf, kind, TEXT } from '../base/arguments.j
 import { fail } from '../base/check.js';
 import { printedPath } from '../base/printable.js';
 import { messageOf } from '../base/realm.js';
-import { systemReason } from '../base/systemReason.js';
+import { isMisnamed, systemReason } from '../base/systemReason.js';
 import * as pending from '../io/pendingFile.js';
 import { systemCode } from '../io/runtime.js';
 
@@ -106,7 +106,9 @@ export function because(error: unknown): string {
     case 'ERR_ACCESS_DENIED':
       return 'Node was started without the permission for it; add --allow-fs-read and --allow-fs-write with the path.';
     case 'ENOENT':
-      return 'there is no such file; check the path.';
+      return isMisnamed(error)
+        ? 'its name is not UTF-8; rename it.'
+        : 'there is no such file; check the path.';
     case 'ENOTDIR':
     case 'EEXIST':
     case 'EISDIR':

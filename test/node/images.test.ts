@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,7 +7,8 @@ import { decode, encode } from 'fast-png';
 import sharp from 'sharp';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { jpegSize } from '../../src/images/formats/jpegSize.js';
-import { readImage, writeImage } from '../../src/node/index.js';
+import { imageFolder, readImage, writeImage } from '../../src/node/index.js';
+import { inspectWeights } from '../../src/weights/index.js';
 import { SHARP_FORMATS } from '../images/encodedFormats.js';
 import { noise } from '../support/bytes.js';
 import { IMAGES } from './encodedImages.js';
@@ -51,6 +52,21 @@ describe('readImage', () => {
       /it is HEIC, which sharp, as it is published, does not decode; convert it to JPEG or PNG\.$/,
     );
   });
+
+  // Other systems have no such names.
+  test.runIf(process.platform === 'linux')(
+    'says that a name is not UTF-8, by which nothing is found',
+    async () => {
+      const name = Buffer.concat([Buffer.from(`${folder}/latin-`), Buffer.from([0xe9])]);
+      writeFileSync(name, bytes('png'));
+      const reason = 'could not be read: its name is not UTF-8; rename it.';
+      await expect(readImage(name.toString())).rejects.toThrow(reason);
+      await expect(imageFolder(join(folder, 'nowhere\ufffd'))).rejects.toThrow(reason);
+      await expect(inspectWeights(name.toString())).rejects.toThrow('its name is not UTF-8; rename it.');
+      // Removing the folder would not find it.
+      unlinkSync(name);
+    },
+  );
 
   test('rotates an image upright by its EXIF orientation', async () => {
     const { data, width, height } = await readImage(bytes('jpeg'));

@@ -2,11 +2,13 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { dispose, ones } from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { gzipSync, zipSync, zlibSync } from 'fflate';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { vgg } from '../../src/index.js';
 import { concat } from '../../src/io/bytes.js';
+import { encodeCheckpoint } from '../../src/train/checkpoint/file.js';
 import {
   encodeTensors,
   encodeWeights,
@@ -73,11 +75,27 @@ const oldLayer = field(2, bytes(field(4, 'conv1_1'), field(5, 4), field(6, field
 const floats = new Uint8Array(Float32Array.from({ length: 40 }, (_, i) => Math.sin(i)).buffer);
 
 describe('files by their content', () => {
+  test('a checkpoint of training, by any name', async () => {
+    const weights = { tensors: { 0: ones([3, 3, 3, 8]), 1: ones([8]) } };
+    const pieces: Uint8Array[] = [];
+    for await (const piece of encodeCheckpoint({ facts: {} as never, done: true }, { weights }))
+      pieces.push(piece.slice());
+    dispose(weights.tensors);
+    const { problem } = await inspectWeights(concat(pieces));
+    expect(problem).toBe('it is a checkpoint of training, not a model; pass the model of the run.');
+    await expect(fromWeights(concat(pieces))).rejects.toThrow(problem);
+  });
+
   test.each<[string, Uint8Array, string]>([
     [
       'Core ML',
       bytes(field(1, 4), field(2, field(1, zeros(9))), field(500, field(1, zeros(300)))),
       'it is a Core ML model',
+    ],
+    [
+      'ONNX whose graph is cut off',
+      bytes(field(1, 8), field(2, 'pytorch'), field(7, zeros(300)).subarray(0, 99)),
+      'it is an ONNX model that is damaged or cut off; get it again',
     ],
     ['Caffe', bytes(field(1, 'VGG_ILSVRC_16_layers'), layer, layer), 'it is a Caffe model'],
     ['Caffe of 2014', bytes(field(1, 'VGG_ILSVRC_16_layers'), oldLayer, oldLayer), 'it is a Caffe model'],

@@ -15,6 +15,7 @@ const MAX_FIELDS = 200;
  * Model.proto of Core ML, caffe.proto, and TensorFlow's saved_model, graph and meta_graph.
  */
 export async function protobufKind(file: WeightFile): Promise<string | undefined> {
+  if (await isCutOnnx(file)) return 'an ONNX model that is damaged or cut off; get it again';
   const fields = await fieldsOf(file);
   if (!fields) return undefined;
   const has = (number: number, wire: number) =>
@@ -52,18 +53,30 @@ export async function isOnnx(file: WeightFile, head: Uint8Array): Promise<boolea
   return has(7, 2) && has(1, 0);
 }
 
+/** Whether a file begins as an ONNX model whose graph does not fit into it. */
+async function isCutOnnx(file: WeightFile): Promise<boolean> {
+  const fields = (await fieldsOf(file, false)) ?? [];
+  const last = fields.at(-1);
+  return (
+    last?.number === 7 &&
+    last.start + last.length > file.size &&
+    fields.some(({ number, wire }) => number === 1 && wire === 0) &&
+    fields.every(({ number }) => KNOWN_TO_ONNX.includes(number))
+  );
+}
+
 /** The fields of `ModelProto`. */
 const KNOWN_TO_ONNX = [1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26];
 
-/** The fields of the message that is a whole file, or the first of them; undefined if it is no message. */
-async function fieldsOf(file: WeightFile): Promise<WireField[] | undefined> {
+/** The fields of the message that is a whole file, or the first of them; undefined if it is no message, or is not whole. */
+async function fieldsOf(file: WeightFile, whole = true): Promise<WireField[] | undefined> {
   const fields: WireField[] = [];
   for (let at = 0; at < file.size && fields.length < MAX_FIELDS; ) {
     const field = fieldAt(await file.read(at, Math.min(20, file.size - at)), at);
     if (!field) return undefined;
     fields.push(field);
     at = field.start + field.length;
-    if (at > file.size) return undefined;
+    if (at > file.size) return whole ? undefined : fields;
   }
   return fields.length > 0 ? fields : undefined;
 }

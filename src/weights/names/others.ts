@@ -13,6 +13,12 @@ const LPIPS_NETWORKS: Record<string, string> = {
 
 /** @throws WeightFileError when the tensors are something known other than a network, or only a part of one. */
 export function refuseOthers({ file, tensors }: Pick<Checkpoint, 'file' | 'tensors'>): void {
+  // Those of the checkpoints of `train`: its parts, and a checksum at the end.
+  if (tensors.at(-1)?.name === 'checksum' && tensors.some(({ name }) => name === 'weights/0'))
+    throw new WeightFileError(
+      file,
+      'it is a checkpoint of training, not a model; pass the model of the run.',
+    );
   // Its features alone could be a network, without the head that is in another shard.
   const part = shardOfSeveral(file);
   if (part !== undefined) throw new WeightFileError(file, part);
