@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { COUNT, type Kind, kind, optional, orNull, plainObject, TEXT } from '../base/arguments.js';
+import { COUNT, type Kind, kind, optional, orNull, plainObject, TEXT, tableOf } from '../base/arguments.js';
 import { shown } from '../base/check.js';
 import { textAt } from './disk.js';
 import { faultOfArguments } from './runArguments.js';
+import type { Written } from './runResults.js';
 
 /** What a command began with, in `run.json` of its folder. */
 export interface Begun {
@@ -23,6 +24,8 @@ export interface Outcome {
   leftOut?: number;
   /** Why it failed, in one sentence. */
   failure?: string;
+  /** What it wrote; undefined for runs of earlier versions. */
+  written?: Written;
 }
 
 /** The path of the description of the run in a folder. */
@@ -46,6 +49,7 @@ const OUTCOME = {
   accuracy: orNull(FRACTION),
   leftOut: optional(COUNT),
   failure: optional(TEXT),
+  written: optional(tableOf('digests', TEXT)),
 };
 
 /**

@@ -52,6 +52,11 @@ export function isResult(name: string): boolean {
   return FILES.includes(name);
 }
 
+/** Whether a name is that of a log that grows while a run trains, and cannot be written without. */
+export function isLog(name: string): boolean {
+  return name === 'steps.jsonl' || EVENTS.test(name);
+}
+
 /** What is in a folder under the names of a run's results. */
 export function resultsIn(folder: string): string[] {
   return namesIn(folder).filter(isResult);

@@ -7,13 +7,18 @@ import { type CheckpointOptions, type EpochRow, storedEpochs } from 'vgg-blocks/
 import { attempted } from '../base/check.js';
 import { owning } from '../base/owning.js';
 import { messageOf } from '../base/realm.js';
+import { textAt } from './disk.js';
 import { checkStart } from './modelFile.js';
 import { keptArguments, type RunArguments, resumedArguments } from './runArguments.js';
 import { type Begun, descriptionOf, type Outcome, readBegun } from './runDescription.js';
-import { checkPlaces, hasCheckpoints, hasTrained, removeRunFiles, resultsIn } from './runFiles.js';
+import { checkPlaces, hasCheckpoints, hasTrained, isLog, removeRunFiles, resultsIn } from './runFiles.js';
 import { type RunLog, runLog } from './runLog.js';
+import { announceWriting, checkLogs, lostOf, writtenIn } from './runResults.js';
 import { checkAccuracy, reportLeftOut } from './runs.js';
 import { complain, inFlags, say } from './wording.js';
+
+/** The file that `finetune --json` prints. */
+const RESULT = 'result.json';
 
 /** A folder that a run has for itself. */
 export interface RunFolder<T> {
@@ -31,8 +36,8 @@ export interface RunFolder<T> {
   checkpoint(part?: string): CheckpointOptions;
   /** Writes the results; an error says how to write them later, without training again. */
   writing<R>(write: () => Promise<R>): Promise<R>;
-  /** Notes that the results have been written. */
-  finish(outcome: Outcome): Promise<void>;
+  /** Notes that the results have been written, and which. */
+  finish(outcome: Omit<Outcome, 'written'>): Promise<void>;
   /** The error of a run that was stopped before it has trained. */
   stopped(): Error;
 }
@@ -44,7 +49,7 @@ export interface RunFolder<T> {
  * @param options `measured` is what the outcome's accuracy is of, such as 'train: test'; `parts` are the parts of the run with
  *   checkpoints of their own, in order.
  */
-export async function inRunFolder<T extends RunArguments & { minAccuracy?: number }>(
+export async function inRunFolder<T extends RunArguments & { minAccuracy?: number; json?: true }>(
   command: Command,
   given: T,
   { measured, parts = ['.'] }: { measured: string; parts?: readonly string[] },
@@ -76,10 +81,17 @@ export async function inRunFolder<T extends RunArguments & { minAccuracy?: numbe
       await checkFree(name, out, begun, given.overwrite);
     }
     const args = isNew ? given : resumedArguments(command, given, begun!.args, out);
-    if (!isNew && begun!.outcome) return reportComplete(name, measured, args, begun!.outcome);
+    const ended = isNew ? undefined : begun!.outcome;
+    const lost = ended && (await lostOf(name, out, ended.written ?? {}));
+    if (lost?.results.length === 0) {
+      checkLogs(name, lost);
+      return reportComplete(name, measured, args, ended!);
+    }
+    if (lost) await announceWriting(name, out, lost, ended!.written);
     const folder = folderOf(name, out, args, { begun, isNew, parts });
     own(folder.log, (log) => log.close());
     await work(folder);
+    if (lost) checkLogs(name, lost);
   });
 }
 
@@ -97,7 +109,9 @@ function folderOf<T extends RunArguments>(
 ): RunFolder<T> {
   const checkpoints = join(out, 'checkpoints');
   const storeOf = (part: string) => folderStore(join(checkpoints, part));
-  const log = runLog(out, args);
+  const ended = isNew ? undefined : begun?.outcome;
+  // What only writes results again has nothing to log.
+  const log = runLog(out, ended ? {} : args);
   const describe = async (outcome?: Outcome) => {
     const run: Begun = { command: name, outcome, cwd: process.cwd(), args: keptArguments(args) };
     await writeFileAtomic(descriptionOf(out), `${JSON.stringify(run, null, 2)}\n`);
@@ -115,7 +129,7 @@ function folderOf<T extends RunArguments>(
       complain(`${name}: there is no checkpoint in ${checkpoints}, so the run begins anew.`);
     // In this order, a process that is killed on the way leaves a run that is complete or one that has begun.
     if (isFresh && begun) await rm(checkpoints, { recursive: true, force: true });
-    await describe();
+    await describe(ended);
     if (isFresh && begun) await removeRunFiles(out);
     await log.open(await before());
     hasBegun = true;
@@ -143,7 +157,11 @@ function folderOf<T extends RunArguments>(
           { cause: error },
         );
       }),
-    finish: describe,
+    async finish(outcome) {
+      await log.close();
+      const logs = Object.entries(ended?.written ?? {}).filter(([file]) => isLog(file));
+      await describe({ ...outcome, written: { ...Object.fromEntries(logs), ...(await writtenIn(out)) } });
+    },
     stopped() {
       const wayOn = hasBegun || !isNew ? `go on with --resume ${out}` : 'nothing has been written';
       return new Error(`${name}: stopped before the first batch; ${wayOn}.`);
@@ -199,12 +217,14 @@ function enter(command: Command, folder: string): string {
 function reportComplete(
   name: string,
   what: string,
-  { out, minAccuracy }: { out: string; minAccuracy?: number },
-  { accuracy, leftOut = 0, failure }: Outcome,
+  { out, minAccuracy, json }: { out: string; minAccuracy?: number; json?: true },
+  { accuracy, leftOut = 0, failure, written }: Outcome,
 ): void {
-  say(
-    `the run in ${out} is complete, ${failure === undefined ? 'and its results are there' : 'but it failed'}`,
-  );
+  const results = written
+    ? 'and its results are there'
+    : 'but an earlier version did not note its results, so they were not looked at';
+  if (!json) say(`the run in ${out} is complete, ${failure === undefined ? results : 'but it failed'}`);
+  else if (written?.[RESULT]) say(JSON.parse(textAt(join(out, RESULT))!) as object);
   reportLeftOut(name, leftOut);
   if (failure !== undefined) throw new Error(failure);
   checkAccuracy(what, accuracy, minAccuracy);

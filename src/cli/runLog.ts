@@ -17,6 +17,7 @@ export interface RunLog {
   onStep?: (row: StepRow) => void;
   /** Writes `history.csv` and `curves.svg` again, and adds to TensorBoard's events. */
   onEpoch(row: EpochRow): Promise<void>;
+  /** Waits for what is to be written. A closed log may be closed again. */
   close(): Promise<void>;
 }
 
@@ -41,6 +42,14 @@ export function runLog(
       reported.add(message);
     });
   let pending = Promise.resolve();
+  let closed: Promise<void> | undefined;
+  const close = async () => {
+    await pending;
+    await tried(addStep());
+    await tried(addEpoch());
+    await steps?.close();
+    await board?.close();
+  };
   return {
     async open(before) {
       epochs.push(...before);
@@ -63,12 +72,9 @@ export function runLog(
       });
       await pending;
     },
-    async close() {
-      await pending;
-      await tried(addStep());
-      await tried(addEpoch());
-      await steps?.close();
-      await board?.close();
+    close() {
+      closed ??= close();
+      return closed;
     },
   };
 }

@@ -241,6 +241,18 @@ describe('vgg-blocks finetune', () => {
     });
     expect(result.confusion.flat().reduce((a: number, b: number) => a + b)).toBe(4);
     expect(JSON.parse(readFileSync(at('json', 'result.json'), 'utf8'))).toEqual(result);
+    // Of a complete run it is read, or, where it is missing, written again with the rest.
+    const again = await run('--resume', at('json'), '--json');
+    expect([again.code, again.out]).toEqual([1, out]);
+    for (const name of ['result.json', 'model.safetensors']) rmSync(at('json', name));
+    const rewritten = await run('--resume', at('json'));
+    expect([rewritten.code, rewritten.out]).toEqual([1, out]);
+    expect(rewritten.error).toMatch(
+      /^finetune: \S+ and 1 more of the complete run are missing; the results are/,
+    );
+    const { preprocessing, network } = result;
+    const { metadata } = await inspectWeights(at('json', 'model.safetensors'));
+    expect([metadata?.preprocessing, network]).toEqual([preprocessing, 'VGG-11-BN']);
   });
 
   test('keeps the split of a folder, and measures its test images once', async () => {
