@@ -133,7 +133,6 @@ const DEFAULTS: Defaulted = {
 /** The names of a VGG's options. */
 export const OPTION_NAMES = [...Object.keys(DEFAULTS), 'pooling', 'name'] as (keyof VggOptions)[];
 const SWITCHES = ['convBias', 'includeTop', 'adaptivePool', 'convolutionalTop'] as const;
-const VGG_ONLY: readonly string[] = ['padding', 'batchNorm', 'pooling', ...SWITCHES];
 
 /** Fills in the defaults and checks the rules of every network, before anything is allocated. */
 export function resolveOptions(
@@ -269,11 +268,9 @@ export function resolveAlexNet(
   where: string,
   options: AlexNetOptions,
 ): ResolvedOptions & { inputShape: ImageShape } {
-  const o = resolveOptions(
-    where,
-    options,
-    OPTION_NAMES.filter((name) => !VGG_ONLY.includes(name)),
-  );
+  const ofVgg: readonly string[] = ['padding', 'batchNorm', 'pooling', ...SWITCHES];
+  const names = OPTION_NAMES.filter((name) => !ofVgg.includes(name));
+  const o = resolveOptions(where, options, names);
   const [height, width, channels] = o.inputShape;
   for (const side of [height, width]) {
     if (side === null || side < ALEXNET_MINIMUM) {

@@ -41,7 +41,7 @@ export interface MemoryLimits {
 }
 
 /** The memory of WebAssembly: 4 GiB without a page. */
-const WASM_BYTES = 2 ** 32 - 2 ** 16;
+const WASM_BYTES = 0xffff_0000;
 
 /** The limits of the current backend. How much memory a GPU or the machine has, it does not say. */
 export function memoryLimits(): MemoryLimits {
