@@ -15,7 +15,7 @@ import { parseModel } from './parse.js';
 import { vggWithin } from './vgg.js';
 
 /** Options that a model can be given whose configuration decides the rest. */
-export type ConfiguredOptions = Pick<VggOptions, 'inputShape' | 'includeTop' | 'pooling' | 'name'>;
+type ConfiguredOptions = Pick<VggOptions, 'inputShape' | 'includeTop' | 'pooling' | 'name'>;
 
 /** A model as its configuration describes it, with its weights not loaded yet. */
 export interface ConfiguredModel {
