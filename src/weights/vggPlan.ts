@@ -39,6 +39,7 @@ export function plannedVgg(
   given: Given,
 ): PlannedVgg {
   const { file } = checkpoint;
+  checkPooling(checkpoint, network, given);
   const options = optionsFor(where, file, network, parameters, given);
   const ofFile = metadataIn(checkpoint);
   const { weights, outputs } = outline(where, network, options);
@@ -52,6 +53,20 @@ export function plannedVgg(
   );
   const ownOutputs = options.includeTop && options.classes === network.top?.classes;
   return { options, placed, report, metadata: metadataFor(file, [{ shape: outputs }], ofFile, ownOutputs) };
+}
+
+/** Throws if an option puts another pooling before a trained top than the file says, which no shape would show. */
+function checkPooling(
+  { file, configuration }: Checkpoint,
+  { top, config }: NetworkSpec,
+  { pooling, includeTop = true }: Given,
+): void {
+  const says = configuration === undefined ? config?.pooling : top?.pooling;
+  if (!top || !includeTop || !pooling || !says || pooling === says) return;
+  throw new WeightFileError(
+    file,
+    `it says that its pooling is ${says}, and the option pooling is ${pooling}; leave it out.`,
+  );
 }
 
 /** The weights and the outputs that `buildVgg` would give a network. timm's with num_classes=0 ends before the last layer. */

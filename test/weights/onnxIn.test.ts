@@ -427,7 +427,7 @@ describe('what is not read is named', () => {
     [
       'a file that was cut off',
       async () => (await fixture('onnx/zoo.onnx')).subarray(0, 4000),
-      'it is not a known weight file',
+      'it is an ONNX model that is damaged or cut off; get it again',
     ],
     [
       'messages that do not fit',

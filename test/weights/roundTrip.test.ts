@@ -158,3 +158,19 @@ describe.each(Object.entries(FILES))('%s', (file, options) => {
     model.dispose();
   });
 });
+
+test.each(Object.entries(FILES).filter(([file, options]) => options && !/timm/.test(file)))(
+  '%s says the pooling before a top, and another is refused',
+  async (_, options) => {
+    const model = fill(network({ pooling: 'avg', hiddenUnits: [8] }));
+    const file = await encodeWeights(model, options);
+    model.dispose();
+    const before = memory().numTensors;
+    await expect(fromWeights(file, { pooling: 'max' })).rejects.toThrow(
+      'it says that its pooling is avg, and the option pooling is max; leave it out.',
+    );
+    expect(memory().numTensors).toBe(before);
+    const { model: features } = await fromWeights(file, { pooling: 'max', includeTop: false });
+    features.dispose();
+  },
+);
