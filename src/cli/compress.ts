@@ -12,7 +12,7 @@ import { isSetFolder } from './data.js';
 import { decoding } from './decoder.js';
 import { checkReplaced, isFolder, namesIn } from './disk.js';
 import { percent } from './finetuned.js';
-import { checkNotItself, modelFile } from './modelFile.js';
+import { checkModelPlace, checkNotItself, modelFile } from './modelFile.js';
 import { type OpenNetwork, openNetwork, prepared, type ReadyNetwork } from './network.js';
 import { belonging, numberIn, shared, WEIGHT_FILES_HELP } from './options.js';
 import { type PreprocessingName, preprocessingFor, preprocessingOption } from './preprocessings.js';
@@ -124,6 +124,7 @@ async function run(input: string, output: string, args: CompressArguments): Prom
     );
   }
   checkNotItself('compress', modelFile(input).file, join(output, 'model.json'));
+  checkModelPlace('compress', join(output, 'model.json'));
   checkReplaced('compress', join(output, 'report.json'), ['weights', 'network', 'size']);
   if (args.images !== undefined && isFolder(args.images) && isSetFolder(args.images)) {
     throw new Error(`compress: ${args.images} has arrays of images, not image files; pass it as --data.`);

@@ -21,7 +21,7 @@ import {
 import { useBackend } from './backend.js';
 import { type CalibrationSet, calibrationImages } from './calibrationSet.js';
 import { decoding } from './decoder.js';
-import { checkNotItself, modelFile } from './modelFile.js';
+import { checkModelPlace, checkNotItself, modelFile } from './modelFile.js';
 import { belonging, WEIGHT_FILES_HELP } from './options.js';
 import { type PreprocessingName, preprocessingFor, preprocessingOption } from './preprocessings.js';
 import { BATCH, saveQuantized } from './quantized.js';
@@ -121,7 +121,9 @@ async function convert(input: string, output: string, args: ConvertArguments): P
   checkFits(to, args);
   await useBackend({ backend: 'wasm' }).catch(() => useBackend({ backend: 'cpu' }));
   const { file } = modelFile(input);
-  checkNotItself('convert', file, to === 'tfjs' ? join(output, 'model.json') : output);
+  const json = output.endsWith('.json') ? output : join(output, 'model.json');
+  checkNotItself('convert', file, to === 'tfjs' ? json : output);
+  if (to === 'tfjs') checkModelPlace('convert', json);
   const { model, network, report, metadata } = await openWeights(file, args);
   let rounding: string | undefined;
   try {

@@ -43,6 +43,15 @@ export function textAt(path: string): string | undefined {
   return lookedAt(path, (at) => readFileSync(at, 'utf8'));
 }
 
+/** Refuses to replace files under names that the user did not give, whoever wrote them. */
+export function checkNew(command: string, paths: readonly string[]): void {
+  const taken = paths.find(isThere);
+  if (taken === undefined) return;
+  throw new Error(
+    `${command}: ${taken}, which it would replace, is there already; move it away, choose another --out, or add --overwrite.`,
+  );
+}
+
 /**
  * Refuses to replace a JSON file of something else by one that a command writes beside what was named.
  *

@@ -8,7 +8,7 @@ import { countBar, writeFileAtomic } from 'vgg-blocks/node';
 import { confusionChart, type Evaluation, type Examples, evaluate } from 'vgg-blocks/train';
 import { isSetFolder } from './data.js';
 import { decoding } from './decoder.js';
-import { isFolder } from './disk.js';
+import { checkNew, checkReplaced, isFolder, isThere } from './disk.js';
 import { arraysOf } from './evaluatedArrays.js';
 import { imagesOf } from './evaluatedImages.js';
 import { measureViews } from './evaluatedViews.js';
@@ -68,6 +68,7 @@ async function run(args: EvaluateArguments, command: Command): Promise<void> {
       'evaluate: --memory is for a folder of images that are read twice, without --dense, --crops and --scales; leave it out.',
     );
   }
+  if (args.out !== undefined) checkPlace(args.out);
   const network = await openNetwork('evaluate', args);
   const { model, title, source } = network;
   if (network.classes === undefined) {
@@ -115,6 +116,14 @@ async function run(args: EvaluateArguments, command: Command): Promise<void> {
   }
   reportLeftOut('evaluate', problems.length);
   checkAccuracy('evaluate:', measured.accuracy, args.minAccuracy);
+}
+
+/** Refuses a folder in which files of something else would be replaced. */
+function checkPlace(out: string): void {
+  const report = join(out, 'evaluation.json');
+  checkReplaced('evaluate', report, ['weights', 'data', 'confusion']);
+  // The chart of an evaluation lies beside it.
+  if (!isThere(report)) checkNew('evaluate', [join(out, 'confusion.svg')]);
 }
 
 /** Whether `--data` names a folder of images, rather than one of arrays or a published set. */

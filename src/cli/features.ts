@@ -52,7 +52,13 @@ async function run(patterns: string[], args: FeaturesArguments): Promise<void> {
   const base = out.slice(0, -'.npy'.length);
   checkReplaced('features', `${base}.json`, ['network', 'layers', 'images']);
   checkKept('features', [...patterns, args.weights], [out, `${base}.json`]);
-  const { model, source, preprocessing } = await loadNetwork('features', args);
+  const { model, source, preprocessing, nonFinite } = await loadNetwork('features', args);
+  if (nonFinite !== undefined) {
+    model.dispose();
+    throw new Error(
+      `features: the weights ${nonFinite} of ${source} are NaN or infinite; use a network that has not diverged.`,
+    );
+  }
   const { crop } = preprocessing;
   const extractor = featureExtractor(model, names, {
     inputShape: [crop, crop, preprocessing.channels === 'gray' ? 1 : 3],
@@ -75,6 +81,7 @@ async function run(patterns: string[], args: FeaturesArguments): Promise<void> {
         for (const [i, file] of files.entries()) {
           const rows = await outputs[i]!.data<'float32'>();
           const length = rows.length / paths.length;
+          checkRows(rows, dtype, (at) => `${names[i]} for ${paths[Math.floor(at / length)]}`);
           for (let at = 0; at < rows.length; at += length) await file.append(rows.subarray(at, at + length));
         }
       } finally {
@@ -93,4 +100,18 @@ async function run(patterns: string[], args: FeaturesArguments): Promise<void> {
   model.dispose();
   for (const { file, layer, shape } of described) say(`${file}: ${layer}, ${shape.join('x')}`);
   say(`${base}.json: the image of each row`);
+}
+
+/** The least number that rounds to infinity in half precision. */
+const HALF_INFINITY = 65520;
+
+/** Throws if a number would not be finite in the file; `named` says where in the rows it is. */
+function checkRows(rows: Float32Array, dtype: 'f32' | 'f16', named: (at: number) => string): void {
+  const limit = dtype === 'f16' ? HALF_INFINITY : Number.POSITIVE_INFINITY;
+  const at = rows.findIndex((number) => !(Math.abs(number) < limit));
+  if (at < 0) return;
+  const remedy = Number.isFinite(rows[at])
+    ? 'which is infinite in half precision; leave out --dtype f16'
+    : 'for finite pixels; use a network that has not diverged';
+  throw new Error(`features: ${named(at)} has ${rows[at]}, ${remedy}.`);
 }

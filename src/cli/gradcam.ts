@@ -13,11 +13,12 @@ import {
 import { type HeatMap, overlay, type Preprocessing, preprocess, type RawImage } from 'vgg-blocks/images';
 import { writeImage } from 'vgg-blocks/node';
 import { decoding } from './decoder.js';
+import { checkNew } from './disk.js';
 import { eachImage, IMAGES_HELP } from './images.js';
 import { classOf, labelsOption } from './labels.js';
 import { checkKept } from './modelFile.js';
 import { loadClassifier, type NetworkArguments, withNetwork } from './network.js';
-import { numberIn } from './options.js';
+import { numberIn, shared } from './options.js';
 
 interface GradCamArguments extends NetworkArguments {
   labels?: string;
@@ -27,6 +28,7 @@ interface GradCamArguments extends NetworkArguments {
   faithfulness?: true;
   class?: string;
   maps?: string;
+  overwrite?: true;
   size: number;
   json?: true;
 }
@@ -54,6 +56,7 @@ export function gradcamCommand(): Command {
       'also measure each map by deletion (a small area is good) and insertion (a large one is)',
     )
     .option('--maps <layer>', 'also write the first 64 feature maps of this layer')
+    .addOption(shared.overwrite('a map'))
     .addOption(numberIn('side', '--size <pixels>', 'maximum length of the longer side of the output', 1024))
     .option('--json', 'print one line of JSON per image')
     .action(run);
@@ -69,6 +72,7 @@ async function run(patterns: string[], args: GradCamArguments): Promise<void> {
     outputs = outputsOf(paths, args);
     const files = [...outputs.values()].flatMap(({ file, maps }) => [file, maps ?? []].flat());
     checkKept('gradcam', [...paths, args.weights, args.labels], files);
+    if (!args.overwrite) checkNew('gradcam', files);
   };
   const work: Parameters<typeof eachImage>[2] = async (image, path, print) => {
     const map = await explain(model, image, { method, layer, classIndex, preprocessing });

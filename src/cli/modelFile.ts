@@ -1,8 +1,8 @@
 import { existsSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
-import { isFolder, isThere } from './disk.js';
+import { checkReplaced, isFolder, isThere } from './disk.js';
 import { type Finetuned, readFinetuned } from './finetuned.js';
-import { unfinishedRun } from './runDescription.js';
+import { descriptionOf, unfinishedRun } from './runDescription.js';
 import { isResult } from './runFiles.js';
 
 /** A weight file, and what `finetune` wrote beside it. */
@@ -39,6 +39,17 @@ export function checkNotItself(command: string, file: string, target: string): v
       `${command}: ${dirname(target)} is the run that is read, and its own model would hide the result there; write to another path.`,
     );
   }
+}
+
+/** Refuses a tfjs model's path where the model of a run, or a JSON file of something else, would be replaced. */
+export function checkModelPlace(command: string, json: string): void {
+  checkReplaced(command, json, ['modelTopology', 'weightsManifest']);
+  const folder = dirname(realPath(json));
+  const run = dirname(folder);
+  if (basename(folder) !== 'model' || !isThere(descriptionOf(run))) return;
+  throw new Error(
+    `${command}: ${dirname(json)} has the model of the run in ${run}, which the result would replace; write to another path.`,
+  );
 }
 
 /**

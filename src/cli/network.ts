@@ -71,6 +71,8 @@ export interface ReadyNetwork {
   classes?: number;
   /** The names of the classes, if known. */
   classNames?: readonly string[];
+  /** The first weight that has NaN or infinity, if there is one. */
+  nonFinite?: string;
   /** The file, the folder or the name of the published weights. */
   source: string;
   preprocessing: Preprocessing;
@@ -174,6 +176,7 @@ function described({ model, network, report, metadata, preprocessingProblem }: L
     ...metadata,
     problem: preprocessingProblem,
     usual: report.names === 'keras' ? 'keras' : 'torchvision',
+    nonFinite: report.nonFinite[0]?.weight,
   };
 }
 

@@ -196,5 +196,6 @@ export const shared = {
       'keep the wasm backend from using relaxed SIMD, which is faster where the engine has it, but rounds differently from Node 20',
     ),
   tensorboard: () => new Option('--tensorboard', 'also write an event file for TensorBoard, epoch by epoch'),
+  overwrite: (what: string) => new Option('--overwrite', `replace what has the name of ${what}`),
   batchNorm: () => new Option('--batch-norm', 'add batch normalization after every convolution'),
 };

@@ -4,10 +4,10 @@ import { type StyleProgress, styleTransfer } from 'vgg-blocks/features';
 import type { RawImage } from 'vgg-blocks/images';
 import { countBar, readImage, writeImage } from 'vgg-blocks/node';
 import { decoding } from './decoder.js';
-import { namesIn } from './disk.js';
+import { checkNew, namesIn } from './disk.js';
 import { checkKept } from './modelFile.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
-import { checkEnding, isGiven, numberIn } from './options.js';
+import { checkEnding, isGiven, numberIn, shared } from './options.js';
 import { stopOnSignal } from './process.js';
 import { say } from './wording.js';
 
@@ -26,6 +26,7 @@ interface StyleArguments extends NetworkArguments {
   init: string;
   seed: number;
   every?: number;
+  overwrite?: true;
   json?: true;
 }
 
@@ -52,6 +53,7 @@ export function styleCommand(): Command {
     .option('--init <image>', "initial image: 'content', 'noise' or a file", 'content')
     .addOption(numberIn('seed', '--seed <n>', 'seed of the noise', 0))
     .addOption(numberIn('count', '--every <n>', 'also write the image after every n steps, as OUT-STEP.png'))
+    .addOption(shared.overwrite('an image of --every'))
     .option('--json', 'print the result as one line of JSON')
     .action(run);
 }
@@ -71,12 +73,11 @@ async function run(args: StyleArguments, command: Command): Promise<void> {
     );
   const stepOf = (file: string) =>
     file.startsWith(`${basename(name)}-`) ? Number(/-(\d+)\.png$/.exec(file)?.[1]) : Number.NaN;
-  const series = namesIn(dirname(out)).filter((file) => every !== undefined && stepOf(file) % every === 0);
-  checkKept(
-    'style',
-    [...imagesOf(args), args.weights],
-    [out, ...series.map((file) => join(dirname(out), file))],
-  );
+  const series = namesIn(dirname(out))
+    .filter((file) => every !== undefined && stepOf(file) % every === 0 && stepOf(file) < steps)
+    .map((file) => join(dirname(out), file));
+  checkKept('style', [...imagesOf(args), args.weights], [out, ...series]);
+  if (!args.overwrite) checkNew('style', series);
   const content = await readImage(args.content);
   const style = await readImage(args.style);
   const first = init === 'content' || init === 'noise' ? init : await readImage(init);

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { setBackend, type Tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
+import { fill, setBackend, type Tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
 import { decode } from 'fast-png';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { featureExtractor } from '../../src/features/index.js';
@@ -426,6 +426,34 @@ describe('vgg-blocks features', () => {
     expect(readNpy(readFileSync(at('several', 'f.fc7.npy'))).shape).toEqual([1, 4]);
   });
 
+  test('writes no number that is not finite', async () => {
+    const features = async (value: number, ...more: string[]) => {
+      const net = model();
+      const layer = net.layers.find(({ weights }) => weights.length > 0)!;
+      const [kernel, bias] = layer.getWeights() as [Tensor, Tensor];
+      const changed = fill(kernel.shape, value);
+      layer.setWeights([changed, bias]);
+      setMetadata(net, { preprocessing: PUBLISHED['torchvision/vgg16'].preprocessing });
+      writeFileSync(at('odd.safetensors'), await encodeWeights(net));
+      net.dispose();
+      changed.dispose();
+      const args = ['--weights', at('odd.safetensors'), '--layer', 'conv1_1', ...more];
+      const result = await run('features', at('images', 'a.png'), ...args, '--out', at('odd', 'x.npy'));
+      expect(existsSync(at('odd', 'x.npy'))).toBe(result.code === 0);
+      return result.error;
+    };
+    expect(await features(Number.NaN)).toMatch(
+      /^features: the weights block1_conv1\/kernel of .*odd\.safetensors are NaN or infinite; use a network that has not diverged\.\n$/,
+    );
+    expect(await features(3e38)).toMatch(
+      /^features: conv1_1 for .*a\.png has -?Infinity, for finite pixels; use/,
+    );
+    expect(await features(1e6, '--dtype', 'f16')).toMatch(
+      /^features: conv1_1 for .*a\.png has -?[\d.]+, which is infinite in half precision; leave out --dtype f16\.\n$/,
+    );
+    expect(await features(1e6)).toBe('');
+  });
+
   test('leaves no files behind when it fails', async () => {
     const options = [...THREE, '--layer', 'pool1'];
     const failed = await run('features', at('bad'), ...options, '--out', at('failed', 'x.npy'));
@@ -487,6 +515,17 @@ describe('vgg-blocks gradcam', () => {
     expect(decode(readFileSync(join(out, 'a-2.gradcam.png')))).toMatchObject({ width: 8, height: 12 });
     // Two maps of 8x8, each value 6 pixels wide, side by side.
     expect(decode(readFileSync(join(out, 'a.relu1_1.png')))).toMatchObject({ width: 97, height: 48 });
+    // A map of another image, or a file of someone else, may have the name.
+    const again = ['gradcam', at('twin', 'a.jpg'), ...THREE, '--out', out];
+    const before = readFileSync(join(out, 'a.gradcam.png'));
+    expect(await run(...again)).toEqual({
+      code: 1,
+      out: '',
+      error: `gradcam: ${join(out, 'a.gradcam.png')}, which it would replace, is there already; move it away, choose another --out, or add --overwrite.\n`,
+    });
+    expect(readFileSync(join(out, 'a.gradcam.png'))).toEqual(before);
+    expect((await run(...again, '--overwrite')).code).toBe(0);
+    expect(readFileSync(join(out, 'a.gradcam.png'))).not.toEqual(before);
   });
 
   test('replaces none of the images, also not one that is read later', async () => {

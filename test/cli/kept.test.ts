@@ -84,3 +84,56 @@ test('an option that a method of explaining lacks is called by its flag', () => 
     '--layer is "pool1", but occlusion has no such option; leave it out.',
   );
 });
+
+/** A folder with files of someone else. */
+function others(name: string, files: readonly string[]): string {
+  mkdirSync(at(name, 'run', 'model'), { recursive: true });
+  for (const file of files) writeFileSync(at(name, file), 'mine');
+  return at(name);
+}
+
+test.each<[string, string, (folder: string) => string[], sentence: string]>([
+  [
+    'evaluate',
+    'evaluation.json',
+    (out) => [...W, '--data', 'generated', '--out', out],
+    'evaluate: FILE, which it would replace, was not written by evaluate; move it away, or choose another path.',
+  ],
+  [
+    'evaluate',
+    'confusion.svg',
+    (out) => [...W, '--data', 'generated', '--out', out],
+    'evaluate: FILE, which it would replace, is there already; move it away, choose another --out, or add --overwrite.',
+  ],
+  [
+    'style',
+    's-4.png',
+    (out) => [
+      ...[...W, '--content', at('a.png'), '--style', at('b.png')],
+      ...['--out', join(out, 's.png'), '--every', '2'],
+    ],
+    'style: FILE, which it would replace, is there already; move it away, choose another --out, or add --overwrite.',
+  ],
+  ...['convert', 'compress'].flatMap((command): [string, string, (out: string) => string[], string][] => {
+    const target = command === 'compress' ? ['--rank', 'all=1'] : [];
+    return [
+      [
+        command,
+        'model.json',
+        (out) => [at('w.safetensors'), out, ...target],
+        `${command}: FILE, which it would replace, was not written by ${command}; move it away, or choose another path.`,
+      ],
+      [
+        command,
+        'run/run.json',
+        (out) => [at('w.safetensors'), join(out, 'run', 'model'), ...target],
+        `${command}: FOLDER/run/model has the model of the run in FOLDER/run, which the result would replace; write to another path.`,
+      ],
+    ];
+  }),
+])('%s does not replace %s of someone else', async (command, file, args, sentence) => {
+  const out = others(`${command}-${file.replace(/\W/g, '-')}`, [file]);
+  const error = `${sentence.replace('FILE', join(out, file)).replaceAll('FOLDER', out)}\n`;
+  expect(await run(command, ...args(out))).toEqual({ code: 1, out: '', error });
+  expect(readFileSync(join(out, file), 'utf8')).toBe('mine');
+});
