@@ -18,7 +18,7 @@ import { maxPoolGrad } from './maxPoolGrad.js';
 import { avgPool, avgPoolGrad, maxPool } from './pool.js';
 import type { OwnCall } from './run.js';
 import { shareBackendMemory } from './sharedMemory.js';
-import { identity, reluGrad, slice, tile } from './smallKernels.js';
+import { identity, prelu, reluGrad, slice, tile } from './smallKernels.js';
 import { mean, sum } from './sums.js';
 import { checkThreads } from './thread.js';
 import { adamUpdate, momentumUpdate, sgdUpdate } from './update.js';
@@ -54,6 +54,7 @@ const KERNELS = {
   Relu: relu,
   Relu6: relu6,
   ClipByValue: clipByValue,
+  Prelu: prelu,
   FusedBatchNorm: fusedBatchNorm,
   Sum: sum,
   Mean: mean,

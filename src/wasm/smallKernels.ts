@@ -1,8 +1,11 @@
 import {
+  backend_util,
+  getKernel,
   type SliceAttrs,
   slice_util,
   type Tensor,
   type TensorInfo,
+  Tile,
   type TileAttrs,
   util,
 } from '@tensorflow/tfjs-core';
@@ -83,4 +86,38 @@ export function slice({ backend, inputs, attrs, stock }: Call<{ x: TensorInfo },
     }
   }
   return info;
+}
+
+/**
+ * A PReLU, whose slopes broadcast to its input. The backend's own kernel repeats them as they lie in memory, so that it takes those of
+ * rows or of columns for others.
+ */
+export function prelu({ backend, inputs, attrs, stock }: Call<{ x: TensorInfo; alpha: TensorInfo }, object>) {
+  const { x, alpha } = inputs;
+  const shape = backend_util.assertAndGetBroadcastShape(x.shape, alpha.shape);
+  const isWhole = (tensor: TensorInfo) => util.arraysEqual(tensor.shape, shape);
+  const slopes = alpha.shape.slice(alpha.shape.findIndex((length) => length !== 1));
+  const isRepeated = size(alpha.shape) === 1 || util.arraysEqual(slopes, shape.slice(-slopes.length));
+  if (isWhole(x) && isRepeated) return stock(inputs, attrs);
+  const repeated = (tensor: TensorInfo): TensorInfo => {
+    const sides = shape.map((_, axis) => tensor.shape[axis - shape.length + tensor.shape.length] ?? 1);
+    const reps = shape.map((length, axis) => (length === sides[axis] ? 1 : length));
+    const whole = { ...tensor, shape: sides };
+    return getKernel(Tile, 'wasm').kernelFunc({
+      inputs: { x: whole },
+      attrs: { reps },
+      backend,
+    }) as TensorInfo;
+  };
+  const made: TensorInfo[] = [];
+  const all = [x, alpha].map((tensor) => {
+    if (isWhole(tensor)) return tensor;
+    made.push(repeated(tensor));
+    return made.at(-1)!;
+  });
+  try {
+    return stock({ x: all[0]!, alpha: all[1]! }, attrs);
+  } finally {
+    for (const { dataId } of made) backend.disposeData(dataId);
+  }
 }

@@ -209,7 +209,7 @@ describe('an extractor', () => {
     expect(y.shape).toEqual([1, 3, 5, 16]);
     y.dispose();
     expect(() => featureExtractor(model, 'fc1', { inputShape: [64, 64, 3] })).toThrow(
-      "featureExtractor: inputShape is [64,64,3], but flatten fixes the size to the model's, [32,32,3]",
+      "featureExtractor: images of 64x64x3 do not fit layer flatten, which fixes the size; use the model's, 32x32x3.",
     );
     expect(() => featureExtractor(model, 'pool1', { inputShape: [64, 64, 1] })).toThrow('3 input channels');
     model.dispose();

@@ -14,6 +14,7 @@ import {
   matMul,
   maxPool,
   mul,
+  prelu,
   setBackend,
   slice,
   type Tensor,
@@ -375,3 +376,30 @@ test('a clone shares its numbers with the tensor, and outlives it', async () => 
   expect(await same.data()).toEqual(['a', 'b']);
   dispose([words, same]);
 });
+
+test.each([
+  [[2, 3, 4, 5]],
+  [[3, 4, 5]],
+  [[1, 4, 1]],
+  [[3, 1, 1]],
+  [[3, 1, 5]],
+  [[3, 4, 1]],
+  [[1, 1, 5]],
+  [[5]],
+  [[1]],
+  [[2, 1, 1, 1]],
+])(
+  'slopes of the shape %j are those of their axes, as on the cpu backend, and leave nothing',
+  async (shape) => {
+    await expectSame(() => {
+      const [x, alpha] = [random([2, 3, 4, 5], 1), random(shape, 2)] as const;
+      return [prelu(x, alpha), ...grads(prelu)([x, alpha], random(x.shape, 3))];
+    }, 1e-6);
+    await on('wasm', () => []);
+    const before = wasm().numDataIds();
+    await on('wasm', () => prelu(random([2, 3, 4, 5], 1), random(shape, 2)));
+    expect(wasm().numDataIds()).toBe(before);
+    // The larger of the two may be the slopes.
+    await expectSame(() => prelu(random([4, 1], 1), random([3, 1, 5], 2)), 0);
+  },
+);

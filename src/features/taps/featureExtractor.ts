@@ -149,7 +149,7 @@ function shapeOf(
   if (flatten && (given[0] !== own[0] || given[1] !== own[1])) {
     fail(
       where,
-      `inputShape is [${shapeText(given, ',')}], but ${flatten.name} fixes the size to the model's, [${shapeText(own, ',')}]; leave inputShape out.`,
+      `images of ${shapeText(given)} do not fit layer ${flatten.name}, which fixes the size; use the model's, ${shapeText(own)}.`,
     );
   }
   return [...given];
