@@ -44,12 +44,14 @@ export function textAt(path: string): string | undefined {
 }
 
 /** Refuses to replace files under names that the user did not give, whoever wrote them. */
-export function checkNew(command: string, paths: readonly string[]): void {
+export function checkNew(
+  command: string,
+  paths: readonly string[],
+  remedy = 'choose another --out, or add --overwrite',
+): void {
   const taken = paths.find(isThere);
   if (taken === undefined) return;
-  throw new Error(
-    `${command}: ${taken}, which it would replace, is there already; move it away, choose another --out, or add --overwrite.`,
-  );
+  throw new Error(`${command}: ${taken}, which it would replace, is there already; move it away, ${remedy}.`);
 }
 
 /**

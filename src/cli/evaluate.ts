@@ -123,7 +123,7 @@ function checkPlace(out: string): void {
   const report = join(out, 'evaluation.json');
   checkReplaced('evaluate', report, ['weights', 'data', 'confusion']);
   // The chart of an evaluation lies beside it.
-  if (!isThere(report)) checkNew('evaluate', [join(out, 'confusion.svg')]);
+  if (!isThere(report)) checkNew('evaluate', [join(out, 'confusion.svg')], 'or choose another --out');
 }
 
 /** Whether `--data` names a folder of images, rather than one of arrays or a published set. */

@@ -103,7 +103,7 @@ test.each<[string, string, (folder: string) => string[], sentence: string]>([
     'evaluate',
     'confusion.svg',
     (out) => [...W, '--data', 'generated', '--out', out],
-    'evaluate: FILE, which it would replace, is there already; move it away, choose another --out, or add --overwrite.',
+    'evaluate: FILE, which it would replace, is there already; move it away, or choose another --out.',
   ],
   [
     'style',
