@@ -1,10 +1,16 @@
-import { checkArguments, FUNCTION, PIXELS, recordOf } from '../base/arguments.js';
+import { BYTES, checkArguments, FUNCTION, kind, PIXELS, recordOf } from '../base/arguments.js';
 import { channelsOf, type RawImage } from './pixels.js';
 
 const CONTEXT = recordOf('one with createImageData and putImageData', {
   createImageData: FUNCTION,
   putImageData: FUNCTION,
 });
+
+const drawable = (length: number) =>
+  kind(
+    `an ImageData of ${length} bytes`,
+    (value) => BYTES.holds((value as ImageData).data) && (value as ImageData).data.length === length,
+  );
 
 /**
  * Draws an image, such as an overlay or a grid, on a browser's canvas, and resizes the canvas to fit.
@@ -37,6 +43,8 @@ export function drawImage(canvas: HTMLCanvasElement | OffscreenCanvas, image: Ra
   const channels = channelsOf('drawImage', image);
   // The canvas makes it, since canvases of other packages bring no global ImageData.
   const drawn = context.createImageData(width, height);
+  const what = 'what createImageData() returned';
+  checkArguments('drawImage', { [what]: drawn }, { [what]: drawable(4 * width * height) });
   const rgba = drawn.data;
   for (let pixel = 0; pixel < width * height; pixel++) {
     const from = pixel * channels;

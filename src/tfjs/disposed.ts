@@ -1,5 +1,5 @@
 import { engine, type Tensor } from '@tensorflow/tfjs-core';
-import type { LayerVariable } from '@tensorflow/tfjs-layers';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { MODEL } from '../base/arguments.js';
 import { attempted, fail } from '../base/check.js';
 
@@ -11,10 +11,19 @@ export const isModel = (one: unknown) => attempted(() => 'layers' in (one as obj
 
 const isGone = (one: unknown) =>
   attempted(() => (one as { isDisposed?: boolean }).isDisposed) ??
-  (isModel(one) && !(MODEL.holds(one) && hasWeights(one as { weights: LayerVariable[] })));
+  (isModel(one) && !(MODEL.holds(one) && hasWeights(one as LayersModel)));
+
+/** Throws if the numbers of a model's weights are gone, of which `MODEL` does not know. */
+export function checkNumbers(where: string, model: LayersModel): void {
+  if (MODEL.holds(model) && !hasWeights(model))
+    fail(
+      where,
+      'the weights of the model are disposed, as by tf.disposeVariables(); build or load it again.',
+    );
+}
 
 /** Whether the numbers of all weights are there: `tf.disposeVariables` takes them and marks none as disposed. */
-function hasWeights({ weights }: { weights: LayerVariable[] }): boolean {
+function hasWeights({ weights }: Pick<LayersModel, 'weights'>): boolean {
   const { tensorInfo } = engine().state;
   return weights.every((weight) => tensorInfo.has((weight.read() as Tensor).dataId));
 }

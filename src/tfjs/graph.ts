@@ -1,6 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { fail } from '../base/check.js';
+import { checkNumbers } from './disposed.js';
 import { modelsWithin } from './models.js';
 import { unwrapped } from './normConstants.js';
 
@@ -35,13 +36,14 @@ export interface Graph {
 /**
  * The graph of a model.
  *
- * @throws RangeError when the model has several inputs, an output that is listed twice, or a layer that takes batches of one size
+ * @throws RangeError when the model has several inputs, weights that are gone, an output that is listed twice, or a layer that takes batches of one size
  *   alone.
  */
 export function graphOf(where: string, model: LayersModel): Graph {
   if (model.inputs.length !== 1) {
     fail(where, `the model has ${model.inputs.length} inputs; build one that takes the images alone.`);
   }
+  checkNumbers(where, model);
   checkOutputs(where, model);
   const input: Call = { layer: model.inputs[0]!.sourceLayer, inputs: [], options: {} };
   const outputs = outputsOf(model, [{ call: input, index: 0 }]);

@@ -42,19 +42,22 @@ export interface Examples {
 
 /**
  * Disposes the tensors of what was returned instead of a batch: its own, and those in its lists, maps and plain objects. Objects of a
- * class in it, such as models, keep theirs.
+ * class in it, such as models, keep theirs. What comes later of a promise is disposed then, and nobody else would see it reject.
  */
 export function disposeWithin(refused: unknown): void {
   const seen = new Set<unknown>();
-  const visit = (value: unknown): void => {
+  // Of what cannot be read, the rest is disposed all the same.
+  const visit = (value: unknown) => attempted(() => search(value));
+  const search = (value: unknown): void => {
     if (typeof value !== 'object' || value === null || seen.has(value)) return;
     const isPlain = seen.size === 0 || (value.constructor ?? Object).name === 'Object';
     seen.add(value);
     if (value instanceof Tensor) value.dispose();
+    else if (tag(value) === 'Promise') (value as Promise<unknown>).then(disposeWithin).catch(() => undefined);
     else if (/^(Array|Map|Set)$/.test(tag(value))) for (const one of value as Iterable<unknown>) visit(one);
     else if (isPlain) for (const one of Object.values(value)) visit(one);
   };
-  attempted(() => visit(refused));
+  visit(refused);
 }
 
 /** Disposes a batch's tensors. */

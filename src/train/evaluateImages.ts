@@ -23,6 +23,7 @@ import { unlessAborted } from '../base/unlessAborted.js';
 import { type ImageInput, toRgb } from '../images/pixels.js';
 import { type Preprocessing, preprocessingArgument } from '../images/preprocessing.js';
 import { inUse } from '../tfjs/inUse.js';
+import { disposeWithin } from './batch.js';
 import { checkWeights, overflow } from './finite.js';
 import { type Evaluation, Metrics } from './metrics.js';
 import { objectiveOf } from './objective.js';
@@ -107,6 +108,7 @@ async function evaluatedImages(
   let done = 0;
   try {
     const originals = images.originals();
+    if (!SEQUENCE.holds(originals)) disposeWithin(originals);
     checkArguments(where, { originals }, { originals: SEQUENCE });
     const taken = { of: 'originals()', items: 'images', signal };
     for await (const original of oneByOne(where, originals, taken)) {

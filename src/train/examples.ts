@@ -60,10 +60,7 @@ export async function* givenBatches(
 ): AsyncGenerator<Batch, void, undefined> {
   const batches = examples.batches(order);
   if (!SEQUENCE.holds(batches)) {
-    // Nobody else would see a promise reject, or take what it brings.
-    Promise.resolve(batches as unknown)
-      .then(disposeWithin)
-      .catch(() => undefined);
+    disposeWithin(batches);
     fail(
       where,
       `batches() of the ${which} set returned ${shown(batches)}; return one batch after another, as an async generator does.`,

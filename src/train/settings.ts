@@ -10,7 +10,7 @@ import {
 } from '../base/arguments.js';
 import { checkSeed, fail, numberThat, oneOf, shown, wholeNumber } from '../base/check.js';
 import { checkFollowed } from '../base/runChecks.js';
-import type { Examples } from './batch.js';
+import { disposeWithin, type Examples } from './batch.js';
 import type { CheckpointOptions } from './checkpoint/checkpoints.js';
 import type { CheckpointStore } from './checkpoint/store.js';
 import { checkExamples } from './examples.js';
@@ -259,6 +259,7 @@ function withValidation(sets: TrainSets, fraction: number, seed: number): TrainS
   }
   const parts = sets.trainSet.split(fraction, seed);
   if (!PARTS.holds(parts)) {
+    disposeWithin(parts);
     fail(
       'train',
       `split() of the training set returned ${shown(parts)}; return { trainSet, validationSet }, both examples.`,

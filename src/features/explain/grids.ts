@@ -6,6 +6,7 @@ import { COLOR_TABLES, type ColorMap, colored } from '../../images/colorMap.js';
 import { type GridOptions, grid } from '../../images/grid.js';
 import { checkFinite } from '../../images/heatMap.js';
 import type { RawImage } from '../../images/index.js';
+import { checkNumbers } from '../../tfjs/disposed.js';
 import { layersWithin } from '../../tfjs/models.js';
 
 /** Options of {@link featureMapGrid}. */
@@ -89,6 +90,7 @@ export async function kernelGrid(model: LayersModel, layout: GridOptions = {}): 
   checkArguments('kernelGrid', { model }, { model: MODEL });
   optionsOf('kernelGrid', layout, { columns: 1, padding: 1, scale: 1 });
 
+  checkNumbers('kernelGrid', model);
   const layer = layersWithin(model).find((one) => one.getClassName() === 'Conv2D');
   if (!layer) fail('kernelGrid', 'the model has no convolution; pass one with a convolution.');
   const kernel = layer.getWeights()[0]!;

@@ -88,7 +88,7 @@ export class Checkpoints {
   static async open(options: CheckpointOptions, run: CheckpointedRun): Promise<Checkpoints> {
     const store = untilAborted(options.store, run.signal);
     const release = await store.lock();
-    if (typeof release !== 'function') {
+    if (!FUNCTION.holds(release)) {
       fail(
         'train',
         `lock() of checkpoint.store returned ${shown(release)}; return a function that releases the store.`,

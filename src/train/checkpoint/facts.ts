@@ -1,5 +1,6 @@
 import { getBackend, version_core } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { checkArguments, TEXT } from '../../base/arguments.js';
 import { crc32 } from '../../base/crc32.js';
 import { unlessAborted } from '../../base/unlessAborted.js';
 import { VERSION } from '../../base/version.js';
@@ -83,6 +84,8 @@ async function fingerprint(
   const own = set.fingerprint
     ? await unlessAborted(signal, () => set.fingerprint!())
     : await firstBatch(set, Math.min(batchSize, length), signal);
+  const what = 'what fingerprint() of a set returned';
+  checkArguments('train', { [what]: own }, { [what]: TEXT });
   return `${length} examples of ${shape.join('x')}, ${checksum([JSON.stringify(classNames ?? null), own])}`;
 }
 
