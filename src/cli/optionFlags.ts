@@ -1,7 +1,7 @@
 /** Options that are flags by the same name. */
 const SAME = `
   arch blur classes columns crops decay dropout dtype ema epochs erase every flip init initializer jitter key layer mixup names
-  optimizer padding patience preprocessing quantize ratio rename scales schedule seed shift size steps temperature threads
+  optimizer padding patience preprocessing quantize rename scales schedule seed shift size steps temperature threads
 `
   .trim()
   .split(/\s+/);
@@ -25,7 +25,6 @@ const OTHERS: Readonly<Record<string, string>> = {
   microBatchSize: '--micro-batch',
   pooling: '--global-pooling',
   ranks: '--rank',
-  relaxedSimd: '--no-relaxed-simd',
   styleWeight: '--style-weight',
   token: 'HF_TOKEN',
   topK: '--top',
@@ -41,6 +40,9 @@ const ALL = [...SAME, ...Object.keys(OTHERS)].join('|');
 const LONG = Object.keys(OTHERS)
   .filter((name) => /[A-Z]/.test(name))
   .join('|');
+
+/** Those that sentences give a value, as in code. */
+const VALUED = `${LONG}|classes|dtype|initializer|optimizer|padding|pooling|quantize|threads`;
 
 const flagOf = (name: string) => OTHERS[name] ?? `--${name}`;
 
@@ -75,6 +77,7 @@ export const FLAGS: [said: RegExp, inFlags: string | ((found: string, ...parts: 
     /^names is '(\w+)' and dtype '(\w+)', but the container '/,
     "--names is $1 and --dtype $2, but the container '",
   ],
+  [/\bdtype 'float16' or 'int8'/, '--dtype f16 or int8'],
   [/\bdtype:? 'float(\d\d)'/gi, '--dtype f$1'],
   [/\bdtype:? 'F(\d\d)'/g, '--dtype f$1'],
   [/\b(?:the )?container '([\w.]+)'( or )'([\w.]+)'/g, '--to $1$2$3'],
@@ -96,6 +99,7 @@ export const FLAGS: [said: RegExp, inFlags: string | ((found: string, ...parts: 
   [/\bresume: true\b/g, '--resume'],
   [/\ba validationSet, or validationFraction: /g, '--validation-fraction '],
   [/ Start a new run\.$/, ' Start a new run with --overwrite.'],
+  [/^ratio (\d+) does not divide\b/, '--ratio $1 does not divide'],
   [/ \(scaleArch\)/g, ' (--ratio)'],
   [/\branks has '(.+?)', but/g, "--rank has '$1', but"],
   [/\branks\.(\S+) is (\S+); it/g, '--rank $1=$2: it'],
@@ -106,13 +110,13 @@ export const FLAGS: [said: RegExp, inFlags: string | ((found: string, ...parts: 
   [/\bcheck the endpoint\b/g, 'check HF_ENDPOINT'],
   // Where the name of an option is at its place.
   [
-    new RegExp(`\\b(${ALL}): '([\\w.]+)'(?:( or )'([\\w.]+)')?`, 'g'),
+    new RegExp(`\\b(${VALUED}): '([\\w.]+)'(?:( or )'([\\w.]+)')?`, 'g'),
     (_, name, value, or = '', other = '') => `${flagOf(name!)} ${value}${or}${other}`,
   ],
-  [new RegExp(`\\b(${ALL}): ([\\d.]*\\d)`, 'g'), (_, name, value) => `${flagOf(name!)} ${value}`],
+  [new RegExp(`\\b(${VALUED}): ([\\d.]*\\d)`, 'g'), (_, name, value) => `${flagOf(name!)} ${value}`],
   [new RegExp(`\\b(${LONG}): true\\b`, 'g'), (_, name) => flagOf(name!)],
   [
-    new RegExp(`^((?:\\w+: )?)(${ALL}) (is|has|follows|divides|does not divide|cannot be given)\\b`),
+    new RegExp(`^((?:\\w+: )?)(${ALL}) (is|has|follows|cannot be given)\\b`),
     (_, before, name, does) => `${before}${flagOf(name!)} ${does}`,
   ],
   [new RegExp(`\\b(?:the )?option (${ALL})\\b`, 'g'), (_, name) => flagOf(name!)],

@@ -176,6 +176,8 @@ test.each([
     'build the network with --batch-norm, or begin with a trained network by --weights.',
   ],
   ['train: patience follows the accuracy', 'train: --patience follows the accuracy'],
+  ['scaleArch: ratio 3 does not divide the 64 channels.', '--ratio 3 does not divide the 64 channels.'],
+  ["use dtype 'float16' or 'int8'.", 'use --dtype f16 or int8.'],
   [
     "toOnnx: it has numbers that int8 does not hold; pass dtype: 'float32'.",
     'it has numbers that int8 does not hold; pass --dtype f32.',
