@@ -1,5 +1,12 @@
-import { memory, tensor1d, zeros } from '@tensorflow/tfjs-core';
-import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { memory, type Tensor, tensor1d, zeros } from '@tensorflow/tfjs-core';
+import {
+  input,
+  type LayersModel,
+  layers,
+  model as modelOf,
+  type Shape,
+  type SymbolicTensor,
+} from '@tensorflow/tfjs-layers';
 import { beforeAll, expect, test } from 'vitest';
 import { agreement, compress, correctBiases } from '../src/compress/index.js';
 import { drawGarments, ImageSet, imageFiles, mnist } from '../src/data/index.js';
@@ -286,6 +293,36 @@ const USED: Record<string, Call> = {
   'drawImage, createImageData': (createImageData) =>
     drawImage({ getContext: () => ({ createImageData, putImageData: () => {} }) } as never, image),
 };
+
+/** A layer of the caller's whose `call` gives an answer. */
+class Own extends layers.Layer {
+  static className = 'Own';
+  constructor(readonly answer: Answer) {
+    super({});
+  }
+  override computeOutputShape(shape: Shape): Shape {
+    return shape;
+  }
+  override call(): Tensor {
+    return this.answer();
+  }
+}
+
+test.each(['null', 'undefined', 'a symbol', 'an object', 'a list of null', 'a promise of null'])(
+  'a layer whose call returns %s is named',
+  async (what) => {
+    const x = input({ shape: [4, 4, 3] });
+    const own = new Own(WRONG_ANSWERS[what] as Answer).apply(x) as SymbolicTensor;
+    const flat = layers.flatten().apply(own) as SymbolicTensor;
+    const model = modelOf({ inputs: x, outputs: layers.dense({ units: 2 }).apply(flat) as SymbolicTensor });
+    const before = memory().numTensors;
+    await expect(evaluate(model, trainSet)).rejects.toThrow(
+      /^evaluate: the layer \w+ \(Own\) of the model cannot be computed: its call\(\) returned .+, which is no tensor of numbers; /,
+    );
+    expect(memory().numTensors).toBe(before);
+    model.dispose();
+  },
+);
 
 /** Answers that are right. */
 const RIGHT: Record<string, RegExp> = {

@@ -1,7 +1,8 @@
 import { type Tensor, tidy, zeros } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
-import { attempted } from '../base/check.js';
-import { firstLineOf } from '../base/realm.js';
+import { TENSOR } from '../base/arguments.js';
+import { attempted, shown } from '../base/check.js';
+import { clauseOf, firstLineOf } from '../base/realm.js';
 import { compute, graphOf } from './graph.js';
 import { inputShapeOf } from './models.js';
 
@@ -12,8 +13,12 @@ const SIDE = 64;
  * The layer of a model that TensorFlow.js cannot compute, such as one of the caller's that throws: the model is run layer by layer on
  * zeros. Undefined unless a layer fails with the given error, but for numbers in it.
  */
-export function failingLayer(model: LayersModel, error: unknown): layers.Layer | undefined {
+export function failingLayer(
+  model: LayersModel,
+  error: unknown,
+): { layer: layers.Layer; cause: string } | undefined {
   let current: layers.Layer | undefined;
+  let returned: string | undefined;
   const run = () => {
     const { input, outputs } = graphOf('', model);
     const shape = [1, ...inputShapeOf(model).map((side) => side ?? SIDE)];
@@ -22,6 +27,11 @@ export function failingLayer(model: LayersModel, error: unknown): layers.Layer |
       current = call.layer;
       // A list also of one, as a model calls its layers.
       const made = [call.layer.apply(inputs, call.options) as Tensor | Tensor[]].flat();
+      const odd = made.find((one) => !TENSOR.holds(one));
+      if (odd !== undefined || made.includes(undefined as never)) {
+        returned = `its call() returned ${shown(odd)}, which is no tensor of numbers`;
+        throw new Error(returned);
+      }
       current = undefined;
       return made;
     });
@@ -30,7 +40,10 @@ export function failingLayer(model: LayersModel, error: unknown): layers.Layer |
   try {
     tidy(run);
   } catch (thrown) {
-    return attempted(() => same(thrown)) ? current : undefined;
+    const isCause = returned !== undefined || attempted(() => same(thrown));
+    return current && isCause
+      ? { layer: current, cause: returned ?? clauseOf(firstLineOf(error)) }
+      : undefined;
   }
   return undefined;
 }

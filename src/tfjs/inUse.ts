@@ -49,8 +49,9 @@ function reasonOf(used: Used, error: unknown): string | undefined {
     return `the layer ${refusing} gets another shape than the model was built for, as a layer before it says another than it computes (${cause}); build the model without that, such as Resizing.`;
   }
   for (const [name, one] of Object.entries(used)) {
-    const layer = isModel(one) ? failingLayer(one as LayersModel, error) : undefined;
-    if (layer) {
+    const found = isModel(one) ? failingLayer(one as LayersModel, error) : undefined;
+    if (found) {
+      const { layer, cause } = found;
       return `the layer ${layer.name} (${layer.getClassName()}) of the ${name} cannot be computed: ${cause}; build the model without it, or mend it if it is your own.`;
     }
   }
