@@ -1,5 +1,6 @@
-import type { Variable } from '@tensorflow/tfjs-core';
-import { fail } from '../base/check.js';
+import type { Scalar, Variable } from '@tensorflow/tfjs-core';
+import { TENSOR } from '../base/arguments.js';
+import { fail, shown } from '../base/check.js';
 import type { ChosenOptimizer } from './optimizer.js';
 
 /** An optimizer's state of a tensor of weights, as tfjs's optimizers keep it in their lists. */
@@ -45,4 +46,31 @@ export function noteOwnState({ optimizer, owned }: ChosenOptimizer, weights: rea
   for (const part of Object.values(optimizer)) {
     for (const { variable, place } of slotsIn(part)) weightsOf.set(variable, weights[place]!);
   }
+}
+
+/** One step by the gradients of `minimize`, whose result is returned. An optimizer of the caller's may have a method of its own. */
+export function minimizedBy(
+  { optimizer }: ChosenOptimizer,
+  minimize: () => Scalar,
+  weights: Variable[],
+): Scalar {
+  let isCalled = false;
+  const returned = optimizer.minimize(
+    () => {
+      isCalled = true;
+      return minimize();
+    },
+    true,
+    weights,
+  );
+  if (!isCalled) {
+    fail('train', 'minimize of the optimizer passed did not call the function that it was given; call it.');
+  }
+  if (!TENSOR.holds(returned)) {
+    fail(
+      'train',
+      `minimize of the optimizer passed returned ${shown(returned)}; return what the function that it was given returns.`,
+    );
+  }
+  return returned!;
 }

@@ -15,7 +15,7 @@ import { accumulate, type BatchPart, partsOf } from './microBatches.js';
 import { trainNorms } from './normRules.js';
 import { type Objective, objectiveOf } from './objective.js';
 import { type ChosenOptimizer, disposeOptimizer, setRate, trainedWeights } from './optimizer.js';
-import { checkOwnState, noteOwnState } from './ownOptimizer.js';
+import { checkOwnState, minimizedBy, noteOwnState } from './ownOptimizer.js';
 import { computeBatch, keepResults, type Results } from './results.js';
 import { type SeededLayers, seedLayers } from './seededLayers.js';
 import { type Teacher, taught } from './teacher.js';
@@ -176,12 +176,11 @@ function setStepRate(run: Run): void {
 }
 
 function wholeStep(run: Run, batch: Batch, weights: Variable[]): Results {
-  const { optimizer } = run.chosen;
   run.drawing.setStep(run.steps);
   setStepRate(run);
   const { loss, correct } = keepResults(
     () => computeBatch(run, batch),
-    (minimize) => ({ minimized: withTape(() => optimizer.minimize(minimize, true, weights)!) }),
+    (minimize) => ({ minimized: withTape(() => minimizedBy(run.chosen, minimize, weights)) }),
   );
   return { loss, correct };
 }

@@ -175,6 +175,32 @@ test('what an optimizer makes for itself stays', async () => {
   for (const each of [optimizer.steps!, optimizer, model]) each.dispose();
 });
 
+const METHODS: [string, SGDOptimizer['minimize'], string][] = [
+  ['does nothing', () => null, 'did not call the function that it was given; call it.'],
+  [
+    'returns nothing',
+    (compute) => {
+      compute().dispose();
+      return null;
+    },
+    'returned null; return what the function that it was given returns.',
+  ],
+  [
+    'is async',
+    (compute) => Promise.resolve(compute()) as never,
+    'returned a Promise (await it first); return what the function that it was given returns.',
+  ],
+];
+
+test.each(METHODS)('a minimize that %s is named', async (_, minimize, sentence) => {
+  const [model, optimizer] = [build(), new SGDOptimizer(0.1)];
+  optimizer.minimize = minimize;
+  await leavingNothing(() =>
+    expect(run(model, optimizer)).rejects.toThrow(`train: minimize of the optimizer passed ${sentence}`),
+  );
+  for (const each of [optimizer, model]) each.dispose();
+});
+
 test('an object that only minimizes is no optimizer', async () => {
   const model = build();
   await expect(run(model, { minimize: () => null } as never)).rejects.toThrow(
