@@ -94,6 +94,8 @@ function listOf<T extends string>(text: string, allowed: readonly T[]): T[] {
   if (!names.every((name) => allowed.includes(name as T))) {
     throw new InvalidArgumentError(`It must be of ${allowed.join(', ')}, separated by commas.`);
   }
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice !== undefined) throw new InvalidArgumentError(`${twice} is named twice; name it once.`);
   return names as T[];
 }
 

@@ -58,11 +58,16 @@ export function checkNew(
  * Refuses to replace a JSON file of something else by one that a command writes beside what was named.
  *
  * @param fields of those that the command writes.
+ * @returns what is replaced; empty if there is nothing.
  */
-export function checkReplaced(command: string, path: string, fields: readonly string[]): void {
+export function checkReplaced(
+  command: string,
+  path: string,
+  fields: readonly string[],
+): Record<string, unknown> {
   const text = textAt(path);
   const found = Object(text && attempted(() => JSON.parse(text)));
-  if (text === undefined || fields.every((field) => Object.hasOwn(found, field))) return;
+  if (text === undefined || fields.every((field) => Object.hasOwn(found, field))) return found;
   throw new Error(
     `${command}: ${path}, which it would replace, was not written by ${command}; move it away, or choose another path.`,
   );

@@ -1,10 +1,11 @@
+import { basename } from 'node:path';
 import { tidy } from '@tensorflow/tfjs-core';
 import { Command, Option } from 'commander';
 import { featureExtractor } from 'vgg-blocks/features';
 import { preprocess } from 'vgg-blocks/images';
 import { type NpyWriter, npyWriter, writeFileAtomic } from 'vgg-blocks/node';
 import { decoding } from './decoder.js';
-import { checkReplaced } from './disk.js';
+import { checkNew, checkReplaced } from './disk.js';
 import { batchOption, eachBatch, IMAGES_HELP } from './images.js';
 import { checkKept } from './modelFile.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
@@ -50,8 +51,12 @@ async function run(patterns: string[], args: FeaturesArguments): Promise<void> {
   if (twice !== undefined)
     throw new Error(`features: --layer ${twice} is given twice; name each layer once.`);
   const base = out.slice(0, -'.npy'.length);
-  checkReplaced('features', `${base}.json`, ['network', 'layers', 'images']);
-  checkKept('features', [...patterns, args.weights], [out, `${base}.json`]);
+  const before = checkReplaced('features', `${base}.json`, ['network', 'layers', 'images']);
+  const written = [before.layers].flat().map((one) => basename(String(Object(one).file)));
+  const files = names.length === 1 ? [out] : names.map((name) => `${base}.${name}.npy`);
+  const others = files.filter((file) => file !== out && !written.includes(basename(file)));
+  checkNew('features', others, 'or choose another --out');
+  checkKept('features', [...patterns, args.weights], [...files, `${base}.json`]);
   const { model, source, preprocessing, nonFinite } = await loadNetwork('features', args);
   if (nonFinite !== undefined) {
     model.dispose();
@@ -64,34 +69,37 @@ async function run(patterns: string[], args: FeaturesArguments): Promise<void> {
     inputShape: [crop, crop, preprocessing.channels === 'gray' ? 1 : 3],
     pooling,
   });
-  const layers = extractor.outputs.map(({ shape }, i) => {
-    const file = names.length === 1 ? out : `${base}.${names[i]}.npy`;
-    return { layer: names[i]!, file, shape: shape.slice(1) as number[] };
-  });
-  const files: NpyWriter[] = [];
+  const layers = extractor.outputs.map(({ shape }, i) => ({
+    layer: names[i]!,
+    file: files[i]!,
+    shape: shape.slice(1) as number[],
+  }));
+  const writers: NpyWriter[] = [];
   const images: string[] = [];
   try {
-    for (const { file, shape } of layers) files.push(await npyWriter(file, shape, { dtype }));
+    for (const { file, shape } of layers) writers.push(await npyWriter(file, shape, { dtype }));
     const { batch } = args;
     await eachBatch('features', patterns, { preprocessing, batch }, async (prepared, paths) => {
       const x = await preprocess(prepared, preprocessing);
       const outputs = tidy(() => [extractor.predict(x, { batchSize: batch })].flat());
       x.dispose();
       try {
-        for (const [i, file] of files.entries()) {
+        for (const [i, writer] of writers.entries()) {
           const rows = await outputs[i]!.data<'float32'>();
           const length = rows.length / paths.length;
           checkRows(rows, dtype, (at) => `${names[i]} for ${paths[Math.floor(at / length)]}`);
-          for (let at = 0; at < rows.length; at += length) await file.append(rows.subarray(at, at + length));
+          for (let at = 0; at < rows.length; at += length) {
+            await writer.append(rows.subarray(at, at + length));
+          }
         }
       } finally {
         for (const output of outputs) output.dispose();
       }
       images.push(...paths);
     });
-    for (const file of files) await file.close();
+    for (const writer of writers) await writer.close();
   } catch (error) {
-    for (const file of files) await file.discard();
+    for (const writer of writers) await writer.discard();
     throw error;
   }
   const described = layers.map(({ shape, ...one }) => ({ ...one, shape: [images.length, ...shape], dtype }));

@@ -381,6 +381,9 @@ describe('vgg-blocks bench', () => {
     expect(error).toContain(
       "bench: --backend is 'wasm,cuda'; it must be of wasm, cpu, webgpu, tensorflow, separated by commas.",
     );
+    expect((await run('bench', '--backend', 'wasm,wasm')).error).toBe(
+      "bench: --backend is 'wasm,wasm'; wasm is named twice; name it once.\n",
+    );
     expect((await run('bench', '--mode', 'fast')).error).toContain(
       "bench: --mode is 'fast'; it must be of inference, training, separated by commas.",
     );

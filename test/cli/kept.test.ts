@@ -106,6 +106,12 @@ test.each<[string, string, (folder: string) => string[], sentence: string]>([
     'evaluate: FILE, which it would replace, is there already; move it away, or choose another --out.',
   ],
   [
+    'features',
+    'f.pool1.npy',
+    (out) => [at('a.png'), ...W, '--layer', 'pool1,pool2', '--out', join(out, 'f.npy')],
+    'features: FILE, which it would replace, is there already; move it away, or choose another --out.',
+  ],
+  [
     'style',
     's-4.png',
     (out) => [
@@ -136,4 +142,21 @@ test.each<[string, string, (folder: string) => string[], sentence: string]>([
   const error = `${sentence.replace('FILE', join(out, file)).replaceAll('FOLDER', out)}\n`;
   expect(await run(command, ...args(out))).toEqual({ code: 1, out: '', error });
   expect(readFileSync(join(out, file), 'utf8')).toBe('mine');
+});
+
+test('features goes on where the files are its own', async () => {
+  const layers = [{ file: 'before/own.pool1.npy' }, { file: 'before/own.pool2.npy' }];
+  writeFileSync(at('own.json'), JSON.stringify({ network: 'w', layers, images: [] }));
+  writeFileSync(at('own.pool1.npy'), '');
+  const { error } = await run(
+    'features',
+    at('a.png'),
+    ...W,
+    '--layer',
+    'pool1,pool2',
+    '--out',
+    at('own.npy'),
+  );
+  // Which is looked at next.
+  expect(error).toContain('w.safetensors');
 });

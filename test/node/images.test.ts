@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { decode, encode } from 'fast-png';
 import sharp from 'sharp';
-import { afterAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { jpegSize } from '../../src/images/formats/jpegSize.js';
 import { imageFolder, readImage, writeImage } from '../../src/node/index.js';
 import { inspectWeights } from '../../src/weights/index.js';
@@ -199,14 +199,18 @@ describe('readImage', () => {
 
   test('names the missing package', async () => {
     const { getBuiltinModule } = process;
-    const withoutPackages = { createRequire: () => () => expect.fail('not found') };
+    const withoutPackages = {
+      createRequire: () => () => {
+        throw Object.assign(new Error("Cannot find module 'sharp'"), { code: 'MODULE_NOT_FOUND' });
+      },
+    };
     const spy = vi
       .spyOn(process, 'getBuiltinModule')
       .mockImplementation((name) => (name === 'node:module' ? withoutPackages : getBuiltinModule(name)));
+    onTestFinished(() => spy.mockRestore());
     await expect(readImage(bytes('png'))).rejects.toThrow(
       'readImage: the image could not be read: the package sharp, which decodes it, is not installed; run npm install sharp.',
     );
-    spy.mockRestore();
   });
 
   test.each(Object.entries(SHARP_FORMATS))('%s gives the pixels that PIL reads', async (_, [file, rgb]) => {

@@ -96,9 +96,9 @@ describe('the packed library', () => {
     expect(project.files).toContain('dist/index.d.cts');
   });
 
-  test('unpacks to at most 5.5 MB', async () => {
+  test('unpacks to at most 5.7 MB', async () => {
     const sizes = await Promise.all(project.files.map(async (path) => (await stat(inPackage(path))).size));
-    expect(sizes.reduce((sum, size) => sum + size)).toBeLessThanOrEqual(5_500_000);
+    expect(sizes.reduce((sum, size) => sum + size)).toBeLessThanOrEqual(5_700_000);
   });
 
   test('holds every file that its pages link to', async () => {
