@@ -16,7 +16,10 @@ export interface Preprocessing {
   std: readonly [number, number, number];
   /** The shorter side after resizing, or both sides where the image is stretched. */
   resize: { shorterSide: number } | { height: number; width: number };
-  /** Side of the square that is cut from the center. */
+  /**
+   * Side of the square that is cut from the center. An image is resized to it where it is larger than `shorterSide`: torchvision would
+   * pad it with zeros instead.
+   */
   crop: number;
   interpolation: 'bilinear' | 'nearest';
   /** Whether resizing averages over the pixels it drops: true for 'bilinear', as in PIL; 'nearest' ignores it. */

@@ -57,7 +57,8 @@ export class Metrics {
     const highest = logits[at + best]!;
     let sum = 0;
     for (let j = 0; j < classes; j++) sum += Math.exp(logits[at + j]! - highest);
-    this.loss += highest + Math.log(sum) - own;
+    // Beside large logits a double would lose the logarithm.
+    this.loss += Math.log(sum) + (highest - own);
     if (before < 5) this.inTop5++;
     // The probability of the predicted class is exp(0) / sum.
     const confidence = 1 / sum;

@@ -11,6 +11,7 @@ import {
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import * as tfjs from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { gradCamPlusPlusMap } from '../../src/features/explain/cams.js';
 import { numbersOf } from '../../src/features/explain/subject.js';
 import {
   EXPLAIN_METHODS,
@@ -157,6 +158,19 @@ describe('explain', () => {
     const three = await explain(model, x, { ...small, batchSize: 3, onProgress: (p) => done.push(p.done) });
     expect(relativeError(three.values, one.values)).toBeLessThan(1e-5);
     expect(done).toEqual([3, 6, 9, 10]);
+  });
+
+  test('gradcam++ holds for gradients whose squares are too large for float32', async () => {
+    const features = tensor4d([1, 2, 0, 4, 3, 1, 2, 5], [1, 2, 2, 2]);
+    const map = async (factor: number) => {
+      const numbers = [1, -2, 3, 0, 2, 5, -1, 4].map((number) => number * factor);
+      const gradient = tensor4d(numbers, [1, 2, 2, 2]);
+      const values = await gradCamPlusPlusMap({ features, gradient });
+      gradient.dispose();
+      return values;
+    };
+    expect(relativeError(await map(1e25), await map(1e9))).toBeLessThan(1e-6);
+    features.dispose();
   });
 
   test('refuses what it cannot explain, and leaves no tensor', async () => {

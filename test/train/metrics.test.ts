@@ -77,6 +77,15 @@ test('ties go to the first class, and five classes have no top-5', async () => {
   model.dispose();
 });
 
+test('the loss of equal logits is that of guessing, however large they are', async () => {
+  const model = identity('linear');
+  for (const logit of [0, 1e15, -1e30]) {
+    const { loss } = await evaluate(model, examplesOf(Array(7).fill(logit), [2]));
+    expect(loss).toBeCloseTo(Math.log(7), 12);
+  }
+  model.dispose();
+});
+
 test('a label out of range, and examples that are not as many as they say, are refused', async () => {
   const model = identity('linear');
   const before = memory().numTensors;

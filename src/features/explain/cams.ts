@@ -43,9 +43,9 @@ export const gradCamMap: Combine = ({ features, gradient }) =>
  */
 export const gradCamPlusPlusMap: Combine = ({ features, gradient }) =>
   numbersOf(() => {
-    const squares = square(gradient);
-    const rest = mul(sum(features, [1, 2], true), mul(squares, gradient));
-    const alpha = div(squares, add(add(mul(squares, 2), rest), 1e-6));
+    // Divided by the square, which float32 does not hold for the largest gradients.
+    const rest = mul(sum(features, [1, 2], true), gradient);
+    const alpha = div(1, add(add(rest, 2), div(1e-6, square(gradient))));
     const used = select(notEqual(gradient, 0), alpha, zerosLike(alpha));
     return weighted(features, sum(mul(relu(gradient), used), [1, 2], true));
   });
