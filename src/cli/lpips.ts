@@ -6,16 +6,18 @@ import { countBar, writeImage } from 'vgg-blocks/node';
 import { setMetadata } from 'vgg-blocks/weights';
 import { messageOf } from '../base/realm.js';
 import { decoding } from './decoder.js';
+import { checkNew } from './disk.js';
 import { imagePairs } from './imagePairs.js';
 import { checkKept } from './modelFile.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
-import { belonging, numberIn } from './options.js';
+import { belonging, numberIn, shared } from './options.js';
 import { printing } from './process.js';
 import { complain, inFlags, say } from './wording.js';
 
 interface LpipsArguments extends NetworkArguments {
   map?: string;
   mapMax?: number;
+  overwrite?: true;
   max?: number;
   resize?: true;
   calibration?: string;
@@ -35,7 +37,7 @@ export function lpipsCommand(): Command {
     .argument('<one>', 'an image, or a folder of images')
     .argument('<other>', 'an image, or a folder of images; those of two folders are paired by name');
   const network = withNetwork(decoding(printing(command, ({ map }: LpipsArguments) => map !== undefined)));
-  return belonging(network, { mapMax: 'map' })
+  return belonging(network, { mapMax: 'map', overwrite: 'map' })
     .option(
       '--map <file>',
       'draw where the images differ, over the second one, with a legend: a .png, or a folder where folders are compared',
@@ -47,6 +49,7 @@ export function lpipsCommand(): Command {
         "distance with the full color (default: each map's largest)",
       ),
     )
+    .addOption(shared.overwrite('a map of two images in folders'))
     .addOption(numberIn('notNegative', '--max <distance>', 'fail if a distance is larger'))
     .option('--resize', "resize the second image to the first one's size where they differ")
     .option('--calibration <file>', 'weights of the channels (default: the published ones)')
@@ -73,11 +76,13 @@ async function run(first: string, second: string, args: LpipsArguments): Promise
   const fileOf = (name: string) =>
     map === undefined ? undefined : ofFolders ? join(map, `${name}.lpips.png`) : map;
   if (map !== undefined) checkKept('lpips', [first, second, args.weights, args.calibration], [map]);
+  const maps = pairs.flatMap(({ name }) => fileOf(name) ?? []);
   checkKept(
     'lpips',
     [...pairs.flatMap(({ one, other }) => [one.path, other.path]), args.weights, args.calibration],
-    pairs.flatMap(({ name }) => fileOf(name) ?? []),
+    maps,
   );
+  if (ofFolders && !args.overwrite) checkNew('lpips', maps, 'choose another --map, or add --overwrite');
   const calibration =
     args.calibration === undefined ? undefined : await readLpipsCalibration(args.calibration);
   const { model, preprocessing } = await loadNetwork(

@@ -112,6 +112,12 @@ test.each<[string, string, (folder: string) => string[], sentence: string]>([
     'features: FILE, which it would replace, is there already; move it away, or choose another --out.',
   ],
   [
+    'lpips',
+    'c.png.lpips.png',
+    (out) => [at('set'), at('around', 'set'), ...W, '--map', out],
+    'lpips: FILE, which it would replace, is there already; move it away, choose another --map, or add --overwrite.',
+  ],
+  [
     'style',
     's-4.png',
     (out) => [
