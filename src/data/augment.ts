@@ -128,7 +128,8 @@ function cut(
   if ('shorterSide' in crop) {
     // The crop's part of the image once that has been resized; not more than the image.
     const shorter = Math.min(image.width, image.height);
-    const length = Math.min(shorter, Math.round((side * shorter) / random.between(...crop.shorterSide)));
+    const part = Math.round((side * shorter) / random.between(...crop.shorterSide));
+    const length = Math.min(shorter, Math.max(1, part));
     const [left, top] = [random.below(image.width - length + 1), random.below(image.height - length + 1)];
     return resize(
       cropped(image, { left, top, width: length, height: length }),
@@ -162,8 +163,8 @@ export function randomRegion(
     }
   }
   const aspect = width / height;
-  const w = aspect > ratio[1] ? Math.round(height * ratio[1]) : width;
-  const h = aspect < ratio[0] ? Math.round(width / ratio[0]) : height;
+  const w = aspect > ratio[1] ? Math.max(1, Math.round(height * ratio[1])) : width;
+  const h = aspect < ratio[0] ? Math.max(1, Math.round(width / ratio[0])) : height;
   return { left: Math.floor((width - w) / 2), top: Math.floor((height - h) / 2), width: w, height: h };
 }
 

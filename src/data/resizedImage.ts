@@ -1,6 +1,7 @@
 import { dispose, type Tensor3D } from '@tensorflow/tfjs-core';
 import { TENSOR } from '../base/arguments.js';
 import { fail } from '../base/check.js';
+import { resizedSize } from '../images/geometry.js';
 import { type RawImage, type RgbImage, toRgb } from '../images/pixels.js';
 import { resized } from '../images/prepare.js';
 import type { Preprocessing } from '../images/preprocessing.js';
@@ -30,9 +31,8 @@ export async function resizedImage(
 ): Promise<RgbImage> {
   const pixels = await pixelsOf(path, image);
   const { width, height } = pixels;
-  const { resize } = preprocessing;
-  const growth = 'height' in resize ? 0 : (resize.shorterSide / Math.min(width, height)) ** 2;
-  if (growth * width * height > MAX_PIXELS) {
+  const after = resizedSize(pixels, preprocessing);
+  if (!('height' in preprocessing.resize) && after.width * after.height > MAX_PIXELS) {
     fail(path, `it has ${width}x${height} pixels, and more than ${MAX_PIXELS} after resizing; crop it.`);
   }
   return resized(pixels, preprocessing);

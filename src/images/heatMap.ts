@@ -53,10 +53,10 @@ export function checkFinite(where: string, what: string, values: ArrayLike<numbe
 }
 
 /** A quantile of values, the maximum for 1. */
-export function quantileOf(values: Float32Array, quantile: number): number {
+export function quantileOf(values: ValueMap['values'], quantile: number): number {
   return quantile === 1
     ? values.reduce((a, b) => Math.max(a, b), 0)
-    : Float32Array.from(values).sort()[Math.floor(quantile * (values.length - 1))]!;
+    : Float64Array.from(values).sort()[Math.floor(quantile * (values.length - 1))]!;
 }
 
 /** The levels of a map from 0 to 1, where `full` and everything above it are 1, enlarged bilinearly to `width` x `height` pixels; -1 outside `region`. */
@@ -66,7 +66,10 @@ export function enlarged(
   size: { width: number; height: number },
   region: Region,
 ): Float32Array {
-  const values = map.values.map((value) => (full > 0 ? Math.min(1, Math.max(0, value / full)) : 0));
+  // Arrays of whole numbers would round the levels.
+  const values = Float32Array.from(map.values, (value) =>
+    full > 0 ? Math.min(1, Math.max(0, value / full)) : 0,
+  );
   return interpolated({ ...map, values }, size, region);
 }
 

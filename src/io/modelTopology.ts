@@ -58,9 +58,15 @@ export function modelFault(
   known: Omit<Known, 'weights'>,
 ): string | undefined {
   for (const { name, dtype, quantization } of specs) {
+    const { dtype: stored, scale, min } = quantization ?? {};
     if (!DTYPES.includes(dtype) || (quantization && !STORED.includes(quantization.dtype))) {
       return `its weight ${shown(name)} has the type ${shown(DTYPES.includes(dtype) ? quantization!.dtype : dtype)}, which TensorFlow.js does not read`;
     }
+    if (stored === undefined) continue;
+    if (dtype !== 'float32' && (dtype !== 'int32' || stored === 'float16'))
+      return `its weight ${shown(name)} is ${dtype} quantized to ${stored}, which TensorFlow.js does not read`;
+    if (stored !== 'float16' && ![scale, min].every(Number.isFinite))
+      return `its weight ${shown(name)} is quantized without a scale or a minimum that is a number`;
   }
   // A graph of operations, as TensorFlow's converter writes it.
   if (Array.isArray(Object(topology).node)) return undefined;

@@ -33,8 +33,9 @@ export async function fromHub(
     await readJson(hub, 'preprocessor_config.json'),
   );
   const { source, shards, files } = await weightsOf(hub);
+  let loaded: LoadedNetwork | undefined;
   try {
-    const loaded = await loadedFrom('fromPretrained', source, { ...options, shards });
+    loaded = await loadedFrom('fromPretrained', source, { ...options, shards });
     const outputs = ownOutputs(loaded, options);
     const unusable =
       outputs === undefined
@@ -50,6 +51,7 @@ export async function fromHub(
       ...(problem !== undefined && !metadata.preprocessing && { preprocessingProblem: problem }),
     };
   } catch (error) {
+    loaded?.model.dispose();
     if (!(error instanceof WeightFileError)) throw error;
     // Without a checksum, only reading the file shows that it is, for example, an error page.
     for (const { file } of files) await file.forget();

@@ -1,6 +1,7 @@
-import type { Preprocessing } from '../images/preprocessing.js';
+import { attempted } from '../base/check.js';
+import { checkPreprocessing, type Preprocessing } from '../images/preprocessing.js';
 import { printable } from './formats/error.js';
-import type { ModelMetadata } from './metadata.js';
+import { checkNames, type ModelMetadata } from './metadata.js';
 
 /** What a repository says about a network. */
 export interface HubMetadata extends ModelMetadata {
@@ -21,7 +22,9 @@ export function hubMetadata(config: unknown, preprocessor: unknown): HubMetadata
   const outer = table(config);
   const inner = table(outer.pretrained_cfg ?? outer);
   const processor = table(preprocessor);
-  const preprocessing = timmPreprocessing(inner) ?? transformersPreprocessing(processor);
+  const preprocessing = [timmPreprocessing(inner), transformersPreprocessing(processor)].find(
+    (one) => one !== undefined && isAllowed(one, checkPreprocessing),
+  );
   const problem = preprocessing
     ? undefined
     : (problemOf('config.json', inner, [
@@ -42,7 +45,9 @@ export function hubMetadata(config: unknown, preprocessor: unknown): HubMetadata
   const labels = outer.label_names ?? inner.label_names ?? inner.labels ?? outer.id2label ?? undefined;
   const classNames = namesOf(labels);
   const classNamesProblem = classNames
-    ? namesProblem(classNames.length, outer.num_classes ?? inner.num_classes ?? classNames.length)
+    ? isAllowed(classNames, checkNames)
+      ? namesProblem(classNames.length, outer.num_classes ?? inner.num_classes ?? undefined)
+      : 'config.json has names of classes that are too long or too many'
     : labels && 'config.json names classes neither in a list nor in a table numbered from 0';
   return {
     ...(preprocessing && { preprocessing }),
@@ -100,9 +105,20 @@ function transformersPreprocessing(config: Table): Preprocessing | undefined {
   return undefined;
 }
 
-/** What is wrong with so many names of classes; undefined if nothing is. */
+/** Whether a model may carry a value: its limits are those of `setMetadata`. */
+function isAllowed<T>(value: T, check: (value: T, refuse: (sentence: string) => never) => void): boolean {
+  const refuse = (sentence: string) => {
+    throw new RangeError(sentence);
+  };
+  return attempted(() => check(value, refuse) ?? true) ?? false;
+}
+
+/** What is wrong with so many names of classes; undefined if nothing is, or the number of classes is not known. */
 export function namesProblem(names: number, classes: unknown): string | undefined {
-  if (names === classes) return undefined;
+  // One output tells two classes apart.
+  if (classes === undefined || names === (classes === 1 ? 2 : classes)) return undefined;
+  if (classes === 1)
+    return `config.json has names for ${names} class${names === 1 ? '' : 'es'}, but the network's one output tells two apart`;
   return `config.json has names for ${names} classes, but the network has ${printable(JSON.stringify(classes)).slice(0, 40)}`;
 }
 

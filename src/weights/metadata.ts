@@ -185,7 +185,8 @@ function checkMetadata(
   };
 }
 
-function checkNames(value: unknown, refuse: (sentence: string) => never): void {
+/** Throws, by `refuse`, unless a value is the names of classes. */
+export function checkNames(value: unknown, refuse: (sentence: string) => never): void {
   if (!Array.isArray(value) || value.length === 0 || value.length > MAX_CLASSES) {
     refuse(`classNames is ${shown(value)}; it must be a list of 1 to ${MAX_CLASSES} names.`);
   }

@@ -47,6 +47,13 @@ describe("the paper's scale jitter", () => {
   });
   const preprocessing = { ...PUBLISHED['torchvision/vgg16'].preprocessing, crop: 20 };
 
+  test('cuts a pixel at least', () => {
+    const white = { data: data.map(() => 255), width, height };
+    const crop = { shorterSide: [1e5, 1e6] } as const;
+    const bytes = augmented(white, preprocessing, { crop }, seededRandom(3));
+    expect(bytes.every((byte) => byte === 255)).toBe(true);
+  });
+
   test('cuts a square as large as the crop once the shorter side has a length of the range', () => {
     const random = seededRandom(3);
     const crop = { shorterSide: [20, 80] } as const;
@@ -107,6 +114,12 @@ describe("random crops are distributed like torchvision's", () => {
       // Both are samples of 20000: a quantile's standard error is 0.4 % of its variable's range, at most 1.4 here.
       expect(worst, name).toBeLessThan(name === 'logRatio' ? 0.02 : 0.012);
     }
+  });
+
+  test('have a pixel at least', () => {
+    const region = (low: number, high: number) => randomRegion(9, 9, [0.9, 1], [low, high], seededRandom(1));
+    expect(region(1e-9, 1e-8)).toEqual({ left: 4, top: 0, width: 1, height: 9 });
+    expect(region(1e8, 1e9)).toEqual({ left: 0, top: 4, width: 9, height: 1 });
   });
 
   test.each(reference.fallbacks)('of $width x $height, where no draw fits, are the middle', (one) => {

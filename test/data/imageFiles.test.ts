@@ -8,7 +8,12 @@ import {
   type ImageFilesOptions,
   imageFiles,
 } from '../../src/data/index.js';
-import { type Preprocessing, preprocess, type RawImage } from '../../src/images/index.js';
+import {
+  PLAIN_PREPROCESSING,
+  type Preprocessing,
+  preprocess,
+  type RawImage,
+} from '../../src/images/index.js';
 import { PUBLISHED } from '../../src/weights/index.js';
 
 beforeAll(() => setBackend('cpu'));
@@ -229,6 +234,16 @@ describe('imageFiles', () => {
       'readme.txt is outside the folders of the classes.',
     ]);
     expect(reported.sort()).toEqual(problems.map(({ path }) => path));
+  });
+
+  test('refuses an image that only the crop makes too large', async () => {
+    const { files, file } = pets();
+    const strip = file('dogs/strip.png', async () => ({ data: new Uint8Array(300), width: 1, height: 100 }));
+    const preprocessing = { ...PLAIN_PREPROCESSING, resize: { shorterSide: 1 }, crop: 1001 };
+    const { problems } = await imageFiles([strip, ...files], { preprocessing });
+    expect(problems.map(({ reason }) => reason)).toEqual([
+      'dogs/strip.png: it has 1x100 pixels, and more than 100000000 after resizing; crop it.',
+    ]);
   });
 
   test('disposes tensors that are read, and says what else is read or thrown', async () => {

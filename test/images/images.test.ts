@@ -183,6 +183,11 @@ describe('overlay', () => {
     expect(drawn(50)).toEqual(['#.#', '#.#', '###', '..#', '..#']);
     expect(drawn(20)).toEqual(Array(5).fill('...'));
     expect((await overlay(black(3, 3), map([1e-7], 1), { legend: true })).width).toBeGreaterThan(3);
+    // Beyond float32.
+    const huge = { values: [1e300, 2e300] as never, width: 2, height: 1 };
+    expect(await overlay(black(3, 3), huge, { clip: 0.9, legend: true })).toEqual(
+      await overlay(black(3, 3), huge, { full: 1e300, legend: true }),
+    );
   });
 
   test('shrinks large images, and the part that was seen with them', async () => {
@@ -228,6 +233,8 @@ describe('overlay', () => {
 
 test('heatMapImage draws a map without its image', () => {
   const gray = heatMapImage(map([0, 1, 2, 4], 2), { colorMap: 'gray' });
+  const whole = { ...map([], 2), values: Uint8Array.of(0, 1, 2, 4) as never, height: 2 };
+  expect(heatMapImage(whole, { colorMap: 'gray' })).toEqual(gray);
   expect(gray).toEqual({ data: Uint8ClampedArray.of(0, 64, 128, 255), width: 2, height: 2 });
   const large = heatMapImage(map([0, 1], 2), { width: 4, height: 2 });
   expect([large.width, large.height, large.data.length]).toEqual([4, 2, 24]);

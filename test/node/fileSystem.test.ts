@@ -355,6 +355,23 @@ describe('a failed save or load is one sentence', () => {
       `its weight "block1_conv1/kernel" has the type "x", which TensorFlow.js does not read`,
     ],
     [
+      'numbers that are quantized without a scale',
+      ({ weightsManifest }) =>
+        Object.assign(weightsManifest[0]!.weights[0]!, {
+          quantization: { dtype: 'uint8', scale: '1', min: 0 },
+        }),
+      'its weight "block1_conv1/kernel" is quantized without a scale or a minimum that is a number',
+    ],
+    [
+      'numbers of a type that is not quantized',
+      ({ weightsManifest }) =>
+        Object.assign(weightsManifest[0]!.weights[0]!, {
+          dtype: 'bool',
+          quantization: { dtype: 'uint8', scale: 1, min: 0 },
+        }),
+      'its weight "block1_conv1/kernel" is bool quantized to uint8, which TensorFlow.js does not read',
+    ],
+    [
       'an input that there is not',
       ({ modelTopology }) => inboundOf(modelTopology, 2).splice(0, 1, ['nowhere', 0, 0, {}]),
       'the inputs of its layer "block1_pool" do not exist, or are computed from it',

@@ -232,6 +232,16 @@ describe("fromPretrained('hf:...')", () => {
     model.dispose();
   });
 
+  test('a preprocessing or names beyond the limits of a model are left out, and said', async () => {
+    const pretrained_cfg = { ...TIMM.pretrained_cfg, crop_pct: 0.001 };
+    files['config.json'] = { ...TIMM, pretrained_cfg, label_names: ['a', 'b', 'c'.repeat(600)] };
+    const { model, metadata, preprocessingProblem, classNamesProblem } = await load('hf:o/n');
+    expect(metadata).toEqual({});
+    expect(preprocessingProblem).toMatch(/^config\.json says .*crop_pct 0\.001/);
+    expect(classNamesProblem).toBe('config.json has names of classes that are too long or too many');
+    model.dispose();
+  });
+
   test('a hub that is busy once is asked again', async () => {
     isBusyOnce = true;
     const { model } = await load('hf:o/n');

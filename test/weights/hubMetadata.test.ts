@@ -46,6 +46,8 @@ describe("timm's config.json", () => {
     { crop_pct: 0 },
     { crop_pct: undefined },
     { crop_pct: 1.2 },
+    { crop_pct: 0.001 },
+    { input_size: [3, 20_000, 20_000] },
     { crop_mode: 'border' },
   ])('no preprocessing where it is not stated or not possible: %j', (change) => {
     const { problem, ...metadata } = hubMetadata({ pretrained_cfg: { ...TIMM, ...change } }, undefined);
@@ -67,7 +69,13 @@ describe("timm's config.json", () => {
       'config.json has names for 2 classes, but the network has 3',
     );
     expect(problem({ label_names: { 0: 'a', 2: 'c' } })).toMatch(/^config\.json names classes neither in/);
-    for (const config of [{ label_names: ['a'] }, { num_classes: 3 }])
+    expect(problem({ label_names: ['a'.repeat(513)] })).toBe(
+      'config.json has names of classes that are too long or too many',
+    );
+    expect(problem({ num_classes: 1, label_names: ['a'] })).toBe(
+      "config.json has names for 1 class, but the network's one output tells two apart",
+    );
+    for (const config of [{ label_names: ['a'] }, { num_classes: 3 }, { num_classes: 1, labels: ['a', 'b'] }])
       expect(problem(config)).toBeUndefined();
   });
 });

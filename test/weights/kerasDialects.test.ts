@@ -472,6 +472,11 @@ describe('what cannot be computed is refused, by name', () => {
       layer('Conv2D', conv, { module: 'mine', registered_name: 'mine>Conv2D' }),
       /'it' is a mine>Conv2D, which a program defined/,
     ],
+    [
+      'a class that is an object',
+      layer('Conv2D', conv, { module: 'mine', registered_name: { of: 'Conv2D' } }),
+      /'it' is a Conv2D, which a program defined/,
+    ],
     ['a name of an object', layer('constructor', {}), /'it' \(constructor\) is not a layer/],
     [
       'an unknown argument',

@@ -167,7 +167,7 @@ function checkOrigin(file: string, json: Json, name?: string): void {
   const what = name === undefined ? 'its model' : `its layer '${printable(name)}'`;
   throw new WeightFileError(
     file,
-    `${what} is a ${printable(String(registered ?? json.class_name))}, which a program defined; only Keras' own layers can be loaded, and nothing in a file is executed.`,
+    `${what} is a ${printable(textOf(registered) ?? textOf(json.class_name) ?? 'class without a name')}, which a program defined; only Keras' own layers can be loaded, and nothing in a file is executed.`,
   );
 }
 
