@@ -1,5 +1,6 @@
 import { fits, shapeText } from '../base/shapes.js';
 import type { Batch, Examples } from './batch.js';
+import { areFinite } from './finite.js';
 
 /** What is wrong with the sizes of a batch that follows `done` examples; undefined if nothing is. Without a size, any will do. */
 export function sizeProblem(
@@ -8,6 +9,7 @@ export function sizeProblem(
   done: number,
   batchSize: number | undefined,
 ): string | undefined {
+  if (xs.rank === 0) return 'returned a scalar as images; return [batch, height, width, channels].';
   const [count, ...own] = xs.shape as [number, ...number[]];
   const rest = length - done;
   const due = Math.min(batchSize ?? count, rest);
@@ -42,11 +44,17 @@ export async function contentProblem(
   if (counts && !(counts.every((weight) => weight >= 0) && counts.some((weight) => weight > 0))) {
     return 'returned a batch whose weights are not all at least 0, or are all 0; return at least one above 0.';
   }
+  if (counts?.some((weight) => weight === Number.POSITIVE_INFINITY)) {
+    return 'returned a batch with a weight that is infinite; return finite numbers.';
+  }
   if (teacher !== undefined && !teacherLogits) {
     return 'returned a batch without teacherLogits, although it names a teacher; return them with each batch.';
   }
   if (teacherLogits && !fits(teacherLogits.shape, [count, classes])) {
     return `returned teacherLogits of the shape ${shapeText(teacherLogits.shape)}, but the model has ${classes} classes; they must be ${count}x${classes}.`;
+  }
+  if (teacherLogits && !(await areFinite([teacherLogits]))) {
+    return 'returned teacherLogits that are NaN or infinite; return those of a teacher whose training did not diverge.';
   }
   if (ys.rank !== 1) {
     if (ys.rank === 2 && ys.shape[1] === classes) return probabilityProblem(await ys.data(), classes);

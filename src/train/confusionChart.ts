@@ -25,6 +25,8 @@ export function confusionChart(given: Confusion): string {
   const { classNames, counts, accuracy, classes } = given;
 
   const n = classNames.length;
+  if (n === 0)
+    fail('confusionChart', 'the confusion has no classes to draw; pass one of at least one class.');
   if ([classes, counts, ...counts].some(({ length }) => length !== n)) {
     fail(
       'confusionChart',

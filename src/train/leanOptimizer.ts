@@ -1,14 +1,20 @@
 import {
+  abs,
   add,
   dispose,
   div,
   engine,
+  greater,
   keep,
+  max,
+  maximum,
   minimum,
   mul,
   type NamedTensorMap,
   Optimizer,
   type Scalar,
+  scalar,
+  where as select,
   sqrt,
   square,
   sub,
@@ -270,15 +276,19 @@ export class LeanOptimizer extends Optimizer {
  * `clip_grad_norm_` (Pascanu et al. 2013, arXiv:1211.5063). Replaces and disposes the tensors in the list.
  */
 function clipGradients(gradients: Tensor[], clipNorm: number): void {
-  const scaled = tidy(() => {
+  const [unit, scale] = tidy(() => {
+    const largest = gradients.map((gradient) => tidy(() => max(abs(gradient))));
+    const highest = largest.reduce((a, b) => maximum(a, b));
+    // float32 does not hold the squares of the largest gradients, which would be clipped to 0. A power of two rounds nothing.
+    const unit = select(greater(highest, 2 ** 40), scalar(2 ** -80), scalar(1));
     // Row by row, since one sum of a hundred million terms would lose digits in float32.
-    const squares = gradients.map((gradient) => sum(sum(square(gradient), -1)));
+    const squares = gradients.map((gradient) => tidy(() => sum(sum(square(mul(gradient, unit)), -1))));
     const norm = sqrt(total(squares));
-    const scale = minimum(div(clipNorm, add(norm, 1e-6)), 1);
-    return gradients.map((gradient) => mul(gradient, scale));
+    return [unit, minimum(div(clipNorm, add(norm, mul(unit, 1e-6))), div(1, unit))];
   });
   for (const [i, gradient] of gradients.entries()) {
+    gradients[i] = tidy(() => mul(mul(gradient, unit!), scale!));
     gradient.dispose();
-    gradients[i] = scaled[i]!;
   }
+  dispose([unit!, scale!]);
 }

@@ -178,7 +178,8 @@ function checkClassWeights(where: string, weights: readonly number[] | undefined
     );
   }
   for (const [i, weight] of weights.entries()) {
-    const holds = (n: number) => n > 0 && n < Number.POSITIVE_INFINITY;
-    numberThat(where, `classWeights[${i}]`, weight, holds, 'a number above 0');
+    // As float32, in which the loss is computed.
+    const holds = (n: number) => Math.fround(n) > 0 && Math.fround(n) < Number.POSITIVE_INFINITY;
+    numberThat(where, `classWeights[${i}]`, weight, holds, 'a number above 0 that float32 holds');
   }
 }

@@ -57,6 +57,7 @@ export async function predictionSheet(
     );
   }
   const count = Math.min(limit, set.labels.length);
+  if (count === 0) fail('predictionSheet', 'there are no images to draw; pass at least one.');
   if (predicted.length < count) {
     fail(
       'predictionSheet',

@@ -1,11 +1,14 @@
 import {
   abs,
   cast,
+  div,
   keep,
   less,
   max,
+  maximum,
   mean,
   min,
+  mul,
   norm,
   reshape,
   type Scalar,
@@ -128,17 +131,23 @@ function watch(
         layer.name,
         tidy(() => {
           const numbers = cast(x, 'float32');
-          return stack([min(numbers), max(numbers), sqrt(mean(square(numbers)))]);
+          // Relative to the largest, whose square float32 may not hold.
+          const largest = maximum(max(abs(numbers)), 1e-30);
+          const rms = mul(largest, sqrt(mean(square(div(numbers, largest)))));
+          return stack([min(numbers), max(numbers), rms]);
         }),
       );
     }
-    const y = own(inputs, kwargs) as Tensor;
-    if (isRelu(layer))
+    const y = own(inputs, kwargs);
+    if (isRelu(layer)) {
+      // Recurrent layers may return their states besides.
+      const [first] = [y].flat() as [Tensor];
       note(
         'dead',
         layer.name,
-        tidy(() => deadFraction(y)),
+        tidy(() => deadFraction(first)),
       );
+    }
     return y;
   });
   return together([drawing, norms, calls]);

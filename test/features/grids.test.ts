@@ -29,6 +29,17 @@ describe('grids', () => {
     expect(memory().numTensors).toBe(before);
   });
 
+  test('show whole numbers as the same floats', async () => {
+    const [floats, wholes] = (['float32', 'int32'] as const).map((dtype) =>
+      tensor([0, 1, 2, 3], [2, 2, 1], dtype),
+    );
+    const options = { colorMap: 'gray', scale: 1, columns: 1 } as const;
+    const { data } = await featureMapGrid(wholes!, options);
+    expect([...data]).toEqual([0, 85, 170, 255]);
+    expect(data).toEqual((await featureMapGrid(floats!, options)).data);
+    for (const one of [floats, wholes]) one!.dispose();
+  });
+
   test('show some channels in their order, enlarged, in colors', async () => {
     const x = features();
     const { data, width, height } = await featureMapGrid(x, { channels: [1, 0, 1], columns: 3, scale: 2 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { confusion } from '../../src/train/index.js';
+import { confusion, confusionChart, predictionSheet } from '../../src/train/index.js';
 
 const NAMES = ['cat', 'dog', 'eel', 'fly'];
 
@@ -32,5 +32,15 @@ test('refuses labels and predictions that do not match', () => {
   );
   expect(() => confusion([0, 4], [0, 1], NAMES)).toThrow(
     'confusion: example 1 is of class 4 and was classified as 1, but there are 4 names; pass a name for every class.',
+  );
+});
+
+test('what has nothing to draw is refused, rather than drawn without a size', async () => {
+  expect(() => confusionChart(confusion([], [], []))).toThrow(
+    'confusionChart: the confusion has no classes to draw; pass one of at least one class.',
+  );
+  const set = { images: new Uint8Array(), labels: [], storedShape: [2, 2, 1], classNames: NAMES };
+  await expect(predictionSheet(set, [])).rejects.toThrow(
+    'predictionSheet: there are no images to draw; pass at least one.',
   );
 });

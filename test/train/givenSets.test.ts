@@ -1,4 +1,4 @@
-import { fill, memory, type Tensor, tensor1d, zeros } from '@tensorflow/tfjs-core';
+import { fill, memory, scalar, type Tensor, tensor1d, zeros } from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';
 import { agreement, correctBiases } from '../../src/compress/index.js';
 import { cacheFeatures } from '../../src/features/index.js';
@@ -40,6 +40,12 @@ const SETS: Record<string, [() => unknown, RegExp]> = {
       yield batchOf(zeros([4, 4, 3]));
     },
     /returned images of 4x3, but its shape is 4x4x3; correct its shape\.$/,
+  ],
+  'a scalar in place of a batch': [
+    function* () {
+      yield batchOf(scalar(1));
+    },
+    /returned a scalar as images; return \[batch, height, width, channels\]\.$/,
   ],
   'an empty batch': [
     function* () {
@@ -142,6 +148,14 @@ const CONTENTS: Record<string, [() => object, string]> = {
   'weights of NaN': [
     () => ({ ys: labels(), weights: tensor1d([1, 1, Number.NaN, 1]) }),
     'returned a batch whose weights are not all at least 0',
+  ],
+  'weights of infinity': [
+    () => ({ ys: labels(), weights: tensor1d([1, 1, Number.POSITIVE_INFINITY, 1]) }),
+    'returned a batch with a weight that is infinite; return finite numbers.',
+  ],
+  'logits of a teacher that are NaN': [
+    () => ({ ys: labels(), teacherLogits: fill([4, 2], Number.NaN) }),
+    'returned teacherLogits that are NaN or infinite;',
   ],
   'weights of another shape': [
     () => ({ ys: labels(), weights: zeros([4, 2]) }),

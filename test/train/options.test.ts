@@ -106,6 +106,11 @@ describe('train', () => {
     ['no schedule', { schedule: null }, 'schedule is null; it must be one of "constant", '],
     ['weights by class', { classWeights: { 0: 1 } }, 'classWeights is {"0":1}; pass a list of numbers'],
     ['class weights as text', { classWeights: ['1', 1, 1, 1] }, 'classWeights[0] is "1"'],
+    [
+      'class weights that float32 does not hold',
+      { classWeights: [1e39, 1, 1, 1] },
+      'classWeights[0] is 1e+39; it must be a number above 0 that float32 holds',
+    ],
     ['a callback that is none', { onEpoch: 'log' }, 'onEpoch is "log"; it must be a function.'],
   ])('refuses %s before the first step', async (_, options, message) => {
     const onStep = () => expect.unreachable();

@@ -18,6 +18,13 @@ const KEY = 'vgg_blocks_checkpoint';
 /** The last tensor: the CRC-32 of all bytes before it, little-endian. */
 const CHECKSUM = { name: 'checksum', dtype: 'U8', shape: [4] } as const;
 
+/** How tensors are stored: a layer of the caller's may have weights that are whole numbers. */
+const KINDS = [
+  { name: 'float32', stored: 'F32', List: Float32Array },
+  { name: 'int32', stored: 'I32', List: Int32Array },
+  { name: 'bool', stored: 'BOOL', List: Uint8Array },
+] as const;
+
 /** What is in a checkpoint besides tensors. */
 export interface CheckpointHeader {
   facts: RunFacts;
@@ -40,12 +47,16 @@ export async function* encodeCheckpoint(
   const tensors = Object.entries(parts).flatMap(([part, { tensors = {} }]) =>
     Object.entries(tensors).map(([name, value]) => [`${part}/${name}`, value] as const),
   );
-  const entries = tensors.map(([name, { shape }]) => ({ name, dtype: 'F32' as const, shape }));
+  const entries = tensors.map(([name, { shape, dtype }]) => ({
+    name,
+    dtype: KINDS.find((kind) => kind.name === dtype)!.stored,
+    shape,
+  }));
   const header = safetensorsHeader([...entries, CHECKSUM], { [KEY]: description });
   let checksum = crc32(header);
   yield header;
   for (const [, value] of tensors) {
-    const { buffer, byteOffset, byteLength } = await value.data<'float32'>();
+    const { buffer, byteOffset, byteLength } = await value.data();
     const bytes = new Uint8Array(buffer, byteOffset, byteLength);
     checksum = crc32(bytes, checksum);
     yield bytes;
@@ -115,10 +126,11 @@ async function verified(file: WeightFile): Promise<{ header: CheckpointHeader; t
   return { header, tensors };
 }
 
-async function tensorOf({ shape, open }: StoredTensor): Promise<Tensor> {
-  const numbers = new Float32Array(size(shape));
+async function tensorOf({ dtype, shape, open }: StoredTensor): Promise<Tensor> {
+  const { name, List } = KINDS.find(({ stored }) => stored === dtype)!;
+  const numbers = new List(size(shape));
   const bytes = open();
   await bytes.readInto(new Uint8Array(numbers.buffer));
   await bytes.close();
-  return tensor(numbers, [...shape], 'float32');
+  return tensor(numbers, [...shape], name);
 }
