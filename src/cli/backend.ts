@@ -1,4 +1,4 @@
-import { setBackend } from '@tensorflow/tfjs-core';
+import { findBackendFactory, setBackend } from '@tensorflow/tfjs-core';
 import { loadTfjsNode } from './tfjsNode.js';
 
 /** The backends that the command line sets up. */
@@ -44,6 +44,15 @@ export async function useBackend({
     if ((error as { code?: string }).code !== 'ERR_MODULE_NOT_FOUND') throw error;
     throw new Error(
       `the ${name} backend is not installed; run npm install @tensorflow/tfjs-backend-${name}.`,
+    );
+  }
+  // What was loaded may be another package, or have another copy of tfjs-core beside it.
+  if (!findBackendFactory(name)) {
+    const given = name === 'tensorflow' ? process.env.VGG_BLOCKS_TFJS_NODE : undefined;
+    throw new Error(
+      given
+        ? `the package in VGG_BLOCKS_TFJS_NODE, ${given}, does not register the tensorflow backend here; set it to the folder of a @tensorflow/tfjs-node that uses the same @tensorflow/tfjs-core.`
+        : `the ${name} backend is registered in another copy of @tensorflow/tfjs-core; npm ls @tensorflow/tfjs-core shows them, and npm dedupe leaves one.`,
     );
   }
   if (!(await setBackend(name)))

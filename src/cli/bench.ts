@@ -17,7 +17,7 @@ import { type Throughput, throughput } from 'vgg-blocks/train';
 import { firstLineOf, messageOf } from '../base/realm.js';
 import { table } from '../figures/table.js';
 import { BACKENDS, type Backend, useBackend } from './backend.js';
-import { isGiven, numberIn, parseIn, shared } from './options.js';
+import { distinct, isGiven, numberIn, parseIn, shared } from './options.js';
 import { printing } from './process.js';
 import { complain, inFlags } from './wording.js';
 
@@ -71,7 +71,7 @@ export function benchCommand(): Command {
     .addOption(shared.relaxedSimd())
     .addOption(
       new Option('--batch <sizes>', 'batch sizes, separated by commas')
-        .argParser((text) => text.split(',').map((size) => parseIn('count', size)))
+        .argParser((text) => distinct(text.split(',').map((size) => parseIn('count', size))))
         .default([1, 8, 32], '1,8,32'),
     )
     .addOption(
@@ -94,9 +94,7 @@ function listOf<T extends string>(text: string, allowed: readonly T[]): T[] {
   if (!names.every((name) => allowed.includes(name as T))) {
     throw new InvalidArgumentError(`It must be of ${allowed.join(', ')}, separated by commas.`);
   }
-  const twice = names.find((name, i) => names.indexOf(name) < i);
-  if (twice !== undefined) throw new InvalidArgumentError(`${twice} is named twice; name it once.`);
-  return names as T[];
+  return distinct(names as T[]);
 }
 
 async function run(args: BenchArguments, command: Command): Promise<void> {

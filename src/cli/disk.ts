@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { attempted } from '../base/check.js';
 import { printedPath } from '../base/printable.js';
 import { isIgnored } from '../base/setLayout.js';
@@ -17,6 +18,11 @@ function lookedAt<T>(path: string, look: (path: string) => T): T | undefined {
       { cause: error },
     );
   }
+}
+
+/** The path of a source of weights, which may be given as a `file:` URL. */
+export function pathOf(source: string): string {
+  return (/^file:/i.test(source) && attempted(() => fileURLToPath(source))) || source;
 }
 
 /** Whether a file or a folder is at a path. */

@@ -61,6 +61,12 @@ function indicesOf(
   names: readonly string[] | undefined,
 ): number[] {
   if (names && folders.every((folder) => names.includes(folder))) {
+    const twice = folders.find((folder) => names.indexOf(folder) !== names.lastIndexOf(folder));
+    if (twice !== undefined) {
+      throw new Error(
+        `evaluate: the classes ${names.indexOf(twice)} and ${names.lastIndexOf(twice)} are both called '${twice}', so the images of its folder may be of either; give each class its own name with --labels.`,
+      );
+    }
     return folders.map((folder) => names.indexOf(folder));
   }
   const numbers = folders.map(Number);

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { ImageFileSet, ImageFiles } from 'vgg-blocks/data';
-import type { Preprocessing } from 'vgg-blocks/images';
+import { type Preprocessing, preprocessingAt } from 'vgg-blocks/images';
 import { fileSystem, writeFileAtomic } from 'vgg-blocks/node';
 import { type Confusion, curves, type History, historyCsv, predictionSheet } from 'vgg-blocks/train';
 import { encodeWeights, saveModel } from 'vgg-blocks/weights';
+import { TEXT, TEXTS } from '../base/arguments.js';
 import { table } from '../figures/table.js';
 import type { BackendArguments } from './backend.js';
 import { textAt } from './disk.js';
@@ -25,7 +26,8 @@ export function readFinetuned(folder: string): (Finetuned & { model: string }) |
   if (text === undefined) return undefined;
   try {
     const { network, classNames, preprocessing } = JSON.parse(text) as Finetuned;
-    if (Array.isArray(classNames) && preprocessing?.crop > 0) {
+    const isWhole = TEXT.holds(network) && TEXTS.holds(classNames);
+    if (isWhole && preprocessingAt(preprocessing, preprocessing.crop)) {
       return { network, classNames, preprocessing, model: join(folder, 'model', 'model.json') };
     }
   } catch {}

@@ -50,7 +50,8 @@ export function eachBatch(
   { preprocessing, batch }: { preprocessing: Preprocessing; batch: number },
   work: (images: PreparedImage[], paths: string[], print: Print) => Promise<void>,
 ): Promise<void> {
-  const prepare = (paths: string[]) => prepareImages(paths, { preprocessing, ahead: 4 * batch });
+  const prepare = (paths: string[]) =>
+    prepareImages(paths, { preprocessing, ahead: Math.max(1, Math.min(4 * batch, paths.length)) });
   return inBatches(command, patterns, prepare, batch, work);
 }
 

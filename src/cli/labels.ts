@@ -70,6 +70,12 @@ export function someOf(names: readonly string[]): string {
 /** The class that a label or a number stands for. */
 export function classOf(command: string, name: string, labels: readonly string[]): number {
   const index = labels.includes(name) ? labels.indexOf(name) : Number(name);
+  const other = labels.indexOf(name, index + 1);
+  if (other > index) {
+    throw new Error(
+      `${command}: the classes ${index} and ${other} are both called ${JSON.stringify(name)}; pass the number of one.`,
+    );
+  }
   if (name.trim() !== '' && labels[index] !== undefined) return index;
   throw new Error(
     `${command}: there is no class ${JSON.stringify(name)}; use a label, such as ${labels.slice(0, 3).join(', ')}, or a number from 0 to ${labels.length - 1}.`,

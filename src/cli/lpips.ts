@@ -1,4 +1,4 @@
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { imageDistance, lpips, readLpipsCalibration } from 'vgg-blocks/features';
 import { overlay, type RawImage, resizeBilinear, toRgb } from 'vgg-blocks/images';
@@ -71,7 +71,7 @@ async function run(first: string, second: string, args: LpipsArguments): Promise
   };
   const { pairs, ofFolders } = await imagePairs(first, second, report);
   if (pairs.length === 0) throw new Error(`lpips: ${first} and ${second} have no images to compare.`);
-  if (map !== undefined && !ofFolders && extname(map).toLowerCase() !== '.png')
+  if (map !== undefined && !ofFolders && !map.toLowerCase().endsWith('.png'))
     throw new Error(`lpips: --map is ${map}; use a name that ends in .png.`);
   const fileOf = (name: string) =>
     map === undefined ? undefined : ofFolders ? join(map, `${name}.lpips.png`) : map;

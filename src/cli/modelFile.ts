@@ -1,6 +1,6 @@
 import { existsSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
-import { checkReplaced, isFolder, isThere } from './disk.js';
+import { checkReplaced, isFolder, isThere, pathOf } from './disk.js';
 import { type Finetuned, readFinetuned } from './finetuned.js';
 import { descriptionOf, unfinishedRun } from './runDescription.js';
 import { isResult } from './runFiles.js';
@@ -26,11 +26,12 @@ export function modelFile(source: string): ModelFile {
 }
 
 /**
- * @param file as {@link modelFile} returns it.
+ * @param source the file as {@link modelFile} returns it.
  * @param target the file that will be written; of a tfjs model its `model.json`.
  * @throws Error when the one would replace the other, or would lie where a model is read instead of it.
  */
-export function checkNotItself(command: string, file: string, target: string): void {
+export function checkNotItself(command: string, source: string, target: string): void {
+  const file = pathOf(source);
   const read = isFolder(file) ? join(file, 'model.json') : file;
   checkKept(command, [read], [target]);
   const [from, to] = [realPath(read), realPath(target)];
@@ -65,8 +66,9 @@ export function checkKept(
   const replaced = outputs.filter((path) => isThere(path) && !isFolder(path));
   if (replaced.length === 0) return;
   const read = inputs
-    .filter((input) => input !== undefined && isThere(input))
-    .map((input) => realPath(input!));
+    .flatMap((input) => (input === undefined ? [] : pathOf(input)))
+    .filter(isThere)
+    .map(realPath);
   // A hard link is the file too.
   const identity = (path: string) => {
     const { dev, ino } = statSync(path, { bigint: true });
@@ -85,8 +87,8 @@ export function checkKept(
 
 /** Refuses to train in a folder whose results, which will be removed, are what the training starts from. */
 export function checkStart(command: string, flag: string, source: string | undefined, out: string): void {
-  if (source === undefined || !isThere(source)) return;
-  const from = relative(realPath(out), realPath(modelFile(source).file));
+  if (source === undefined || !isThere(pathOf(source))) return;
+  const from = relative(realPath(out), realPath(modelFile(pathOf(source)).file));
   if (!isResult(from.split(sep)[0]!)) return;
   throw new Error(
     `${command}: ${flag} ${source} is among the results in --out ${out}, which the run would replace; write to another folder.`,

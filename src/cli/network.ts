@@ -165,6 +165,13 @@ export async function readNetwork(
   const found = described(await openWeights(file, args, options));
   if (!finetuned) return found;
   const { network: title, classNames, preprocessing } = finetuned;
+  const isWhole = options.includeTop !== false && !args.featuresOnly;
+  if (isWhole && found.classes !== undefined && Math.max(2, found.classes) !== classNames.length) {
+    found.model.dispose();
+    throw new Error(
+      `${source}: result.json names ${classNames.length} classes, but the model has ${found.classes}; restore the one that was replaced, or pass the model itself.`,
+    );
+  }
   return { ...found, title, classNames, preprocessing };
 }
 

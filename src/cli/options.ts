@@ -169,6 +169,13 @@ export function checkEnding(command: string, path: string, ending: string): void
   throw new Error(`${command}: ${path} does not end in ${ending}; use a name that does.`);
 }
 
+/** A list of values of an option, none of which may be given twice. */
+export function distinct<T extends string | number>(values: readonly T[]): T[] {
+  const twice = values.find((value, i) => values.indexOf(value) < i);
+  if (twice !== undefined) throw new InvalidArgumentError(`${twice} is named twice; name it once.`);
+  return [...values];
+}
+
 /** Whether an option was passed on the command line. */
 export function isGiven(command: Command, name: string): boolean {
   return command.getOptionValueSource(name) === 'cli';

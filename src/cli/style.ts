@@ -1,4 +1,4 @@
-import { basename, dirname, extname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { Command, Option } from 'commander';
 import { type StyleProgress, styleTransfer } from 'vgg-blocks/features';
 import type { RawImage } from 'vgg-blocks/images';
@@ -65,8 +65,8 @@ function imagesOf({ content, style, init }: StyleArguments): string[] {
 
 async function run(args: StyleArguments, command: Command): Promise<void> {
   const { out, every, steps, init } = args;
-  const name = out.slice(0, -extname(out).length);
   checkEnding('style', out, '.png');
+  const name = out.slice(0, -'.png'.length);
   if (init !== 'noise' && isGiven(command, 'seed'))
     throw new Error(
       'style: --seed is of the noise, which --init noise begins with; add it, or leave out --seed.',

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { resolve } from 'node:path';
 import util from 'node:util';
 import { env } from '@tensorflow/tfjs-core';
 import { firstLineOf } from '../base/realm.js';
@@ -22,7 +23,7 @@ export function loadTfjsNode(home: string | URL): void {
     }
   };
   const given = process.env.VGG_BLOCKS_TFJS_NODE;
-  const file = (given ? [given] : PACKAGES).map(installed).find(Boolean);
+  const file = (given ? [resolve(given)] : PACKAGES).map(installed).find(Boolean);
   if (!file) {
     const missing = given
       ? `there is no package in VGG_BLOCKS_TFJS_NODE, ${given}; set it to the folder of @tensorflow/tfjs-node`

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Preprocessing } from 'vgg-blocks/images';
 import type { ViewOptions } from 'vgg-blocks/train';
-import { parseIn } from './options.js';
+import { distinct, parseIn } from './options.js';
 
 /** The options of {@link withViews}. */
 export interface ViewArguments {
@@ -63,5 +63,5 @@ function countOfCrops(text: string): number {
 }
 
 function lengths(text: string): number[] {
-  return text.split(',').map((length) => parseIn('side', length));
+  return distinct(text.split(',').map((length) => parseIn('side', length)));
 }

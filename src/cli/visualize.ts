@@ -5,7 +5,7 @@ import { imageGrid, type RawImage } from 'vgg-blocks/images';
 import { countBar, writeImage } from 'vgg-blocks/node';
 import { classOf, labelsOf, labelsOption } from './labels.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
-import { checkEnding, numberIn } from './options.js';
+import { checkEnding, distinct, numberIn } from './options.js';
 import { repeatable } from './repeats.js';
 import { complain, inFlags, say } from './wording.js';
 
@@ -77,7 +77,7 @@ function filtersOf(text: string, before: number[] = []): number[] {
       throw new InvalidArgumentError(`It names more than ${MOST}, the most of a grid.`);
     for (let filter = Number(first); filter <= Number(last); filter++) found.push(filter);
   }
-  return found;
+  return distinct(found);
 }
 
 async function run(args: VisualizeArguments): Promise<void> {
@@ -142,7 +142,11 @@ async function classesOf(
       'visualize: the network has one output, whose image is that of its second class; pass --layer NAME --filter 0 instead of --class.',
     );
   const labels = await labelsOf('visualize', file, network);
-  return names!.map((name) => classOf('visualize', name, labels));
+  const classes = names!.map((name) => classOf('visualize', name, labels));
+  const twice = classes.findIndex((one, i) => classes.indexOf(one) < i);
+  if (twice >= 0)
+    throw new Error(`visualize: --class ${names![twice]} is given twice; name each class once.`);
+  return classes;
 }
 
 /** The filters of a layer to draw, checked before the first one takes its time. */

@@ -56,11 +56,13 @@ export function imageTasks(images: number): ImageTasks {
   let isDropped = false;
   const here = (task: ImageTask) =>
     startHere(() => (isDropped ? Promise.reject(new Error('dropped')) : runImageTask(task)));
+  const sentOrHere = (task: ImageTask) => {
+    const thread = wanted === 0 || areBroken ? undefined : leastBusy(wanted);
+    return thread ? send(thread, task, tasks) : here(task);
+  };
   const tasks: ImageTasks = {
     run: <Form extends ImageTask['form']>(task: ImageTask<Form>) =>
-      (wanted === 0 || areBroken ? here(task) : send(leastBusy(wanted), task, tasks)) as Promise<
-        ImageOf<Form>
-      >,
+      sentOrHere(task) as Promise<ImageOf<Form>>,
     drop() {
       isDropped = true;
       for (const thread of threads) {
@@ -96,8 +98,14 @@ function ownPath(): string {
   return import.meta.url.startsWith('file:') ? fileURLToPath(import.meta.url) : import.meta.url;
 }
 
-function leastBusy(wanted: number): Thread {
-  while (threads.length < wanted) threads.push(started());
+/** The thread with the least work; undefined where none can be started, as without the permission for it. */
+function leastBusy(wanted: number): Thread | undefined {
+  try {
+    while (threads.length < wanted) threads.push(started());
+  } catch {
+    areBroken = true;
+    return undefined;
+  }
   return threads.reduce((best, one) => (one.pending.size < best.pending.size ? one : best));
 }
 

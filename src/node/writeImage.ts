@@ -1,4 +1,3 @@
-import { extname } from 'node:path';
 import { checkArguments, PIXELS, TEXT } from '../base/arguments.js';
 import { printedPath } from '../base/printable.js';
 import type { RawImage } from '../images/pixels.js';
@@ -14,7 +13,7 @@ import { writeFileAtomic } from './writeFile.js';
 export async function writeImage(path: string, image: RawImage): Promise<void> {
   checkArguments('writeImage', { path, image }, { path: TEXT, image: PIXELS });
 
-  if (extname(path).toLowerCase() !== '.png') {
+  if (!path.toLowerCase().endsWith('.png')) {
     throw new Error(
       `${printedPath(path)} could not be written: only PNG is supported; use a path that ends in .png.`,
     );

@@ -55,6 +55,17 @@ test.each<[string, string[], string]>([
     ['--content', 'a', '--style', 'b', '--out', 'c.png', '--seed', '1'],
     'style: --seed is of the noise, which --init noise begins with; add it, or leave out --seed.',
   ],
+  ['bench', ['--batch', '8,1,8'], "bench: --batch is '8,1,8'; 8 is named twice; name it once."],
+  [
+    'classify',
+    ['a.png', '--scales', '256,256'],
+    "classify: --scales is '256,256'; 256 is named twice; name it once.",
+  ],
+  [
+    'visualize',
+    ['--layer', 'pool1', '--filter', '2', '--filter', '0-3'],
+    "visualize: --filter is '0-3'; 2 is named twice; name it once.",
+  ],
   ['diagram', ['--out', 'a.png'], 'diagram: a.png does not end in .svg; use a name that does.'],
   [
     'similar',

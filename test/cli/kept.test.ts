@@ -1,8 +1,9 @@
 import { linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
-import { checkKept } from '../../src/cli/modelFile.js';
+import { checkKept, checkNotItself } from '../../src/cli/modelFile.js';
 import { inFlags } from '../../src/cli/wording.js';
 import { IMAGES } from '../node/encodedImages.js';
 import { run } from './program.js';
@@ -32,6 +33,12 @@ test('what is read is known by any path to it, and a new file or another is writ
     expect(() => checkKept('x', [undefined, at('none'), at('a.png'), at('set')], [at(output)])).toThrow(
       refused('x', at(output)),
     );
+  }
+  for (const path of ['w.safetensors', 'around/w.safetensors']) {
+    const url = pathToFileURL(at(path)).href;
+    const message = refused('x', at('w.safetensors'));
+    expect(() => checkKept('x', [url], [at('w.safetensors')])).toThrow(message);
+    expect(() => checkNotItself('x', url, at('w.safetensors'))).toThrow(message);
   }
   checkKept('x', [at('a.png'), at('set')], [at('b.png'), at('new.png'), at('set', 'new.png'), at('set')]);
 });

@@ -1,8 +1,9 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import nodeUtil from 'node:util';
 import { afterAll, beforeEach, expect, test, vi } from 'vitest';
+import { useBackend } from '../../src/cli/backend.js';
 import { loadTfjsNode } from '../../src/cli/tfjsNode.js';
 
 /** Node 22 has what tfjs-node calls; later ones lack it. */
@@ -55,6 +56,18 @@ test('says why it could not be loaded', () => {
   expect(() => loadTfjsNode(from('broken'))).toThrow(
     `the tensorflow backend could not be loaded from ${join(path, 'index.js')} (no tfjs_binding.node); reinstall it, with its install script.`,
   );
+});
+
+test('says of a package that registers no backend, or elsewhere, where it is', async () => {
+  await expect(useBackend({ backend: 'tensorflow' })).rejects.toThrow(
+    'the tensorflow backend is not installed',
+  );
+  const path = write('strange', 'other');
+  vi.stubEnv('VGG_BLOCKS_TFJS_NODE', relative('.', path));
+  await expect(useBackend({ backend: 'tensorflow' })).rejects.toThrow(
+    `the package in VGG_BLOCKS_TFJS_NODE, ${relative('.', path)}, does not register the tensorflow backend here; set it to the folder of a @tensorflow/tfjs-node that uses the same @tensorflow/tfjs-core.`,
+  );
+  expect(loaded.at(-1)).toBe('other');
 });
 
 test('refuses a Node that is too new for it', () => {

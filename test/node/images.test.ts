@@ -247,8 +247,10 @@ describe('writeImage', () => {
     expect([png.width, png.height, ...png.data]).toEqual([1, 2, ...data]);
   });
 
-  test('refuses other formats', async () => {
+  test('refuses other formats, but no name that ends in .png', async () => {
     const image = { data: new Uint8Array(1), width: 1, height: 1 };
+    await writeImage(join(folder, '.png'), image);
+    expect(decode(readFileSync(join(folder, '.png'))).width).toBe(1);
     await expect(writeImage(join(folder, 'image.jpg'), image)).rejects.toThrow(
       'image.jpg could not be written: only PNG is supported; use a path that ends in .png.',
     );

@@ -1,11 +1,12 @@
 import { once } from 'node:events';
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Worker } from 'node:worker_threads';
+import workerThreads, { type Worker } from 'node:worker_threads';
 import { build } from 'esbuild';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import {
   PLAIN_PREPROCESSING,
   type PreparedImage,
@@ -149,6 +150,27 @@ describe('prepareImages', () => {
       if (i === 0) for (const thread of threads) void thread.terminate();
     });
     expect(found).toEqual(expected);
+  });
+
+  test('goes on without threads where none can be started', async () => {
+    const { Worker: Real } = workerThreads;
+    const tried: unknown[] = [];
+    onTestFinished(() => {
+      workerThreads.Worker = Real;
+      syncBuiltinESMExports();
+    });
+    workerThreads.Worker = class {
+      constructor(program: unknown) {
+        tried.push(program);
+        throw Object.assign(new Error('Access to this API has been restricted'), {
+          code: 'ERR_ACCESS_DENIED',
+        });
+      }
+    } as never;
+    syncBuiltinESMExports();
+    const fresh = await import(`${join(folder, 'packed', 'node.js')}?denied`);
+    expect(await all(fresh)).toEqual(await all(source));
+    expect(tried).toHaveLength(Math.min(1, availableParallelism() - 1));
   });
 
   test('refuses at once what it cannot take', () => {
