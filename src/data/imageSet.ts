@@ -19,7 +19,7 @@ import {
   plainObject,
   TEXTS,
 } from '../base/arguments.js';
-import { checkSeed, fail, numberThat, wholeNumber } from '../base/check.js';
+import { checkSeed, fail, numberThat, shown, wholeNumber } from '../base/check.js';
 import { crc32 } from '../base/crc32.js';
 import { mix } from '../base/random.js';
 import { size } from '../base/shapes.js';
@@ -95,6 +95,12 @@ export class ImageSet {
     const kinds = { images: BYTES, labels: BYTES, shape: NUMBERS, classNames: TEXTS };
     checkArguments('ImageSet', { images, labels, shape, classNames }, kinds);
     checkArguments('ImageSet', { size }, { size: optional(either(NUMBER, NUMBERS)) });
+    if (shape.length !== 3) {
+      fail('ImageSet', `shape is ${shown(shape)}; it must be [height, width, channels].`);
+    }
+    if (typeof size === 'object' && size.length !== 2) {
+      fail('ImageSet', `size is ${shown(size)}; it must be one number, or [height, width].`);
+    }
     const [height, width, channels] = shape;
     wholeNumber('ImageSet', 'height', height, 1);
     wholeNumber('ImageSet', 'width', width, 1);

@@ -142,6 +142,8 @@ export async function step(run: Run, given: Batch, signal?: AbortSignal): Promis
   try {
     run.followFreezing();
     const weights = trainedWeights(run.model);
+    if (weights.length === 0)
+      fail('train', 'all layers were frozen while the model was trained; leave one that is trained.');
     checkOwnState(run.chosen, weights);
     changedInPlace(weights);
     const parts = partsOf(batch.xs.shape[0]!, run.microBatchSize);

@@ -99,6 +99,9 @@ describe('ImageSet', () => {
   });
 
   test('distinguishes the shape of batches from the stored one', () => {
+    expect(() => counted(4).resize([8, 8, 1] as never)).toThrow(
+      'ImageSet: size is [8,8,1]; it must be one number, or [height, width].',
+    );
     expect(() => counted(4).resize('8' as never)).toThrow(
       'ImageSet: size is "8"; it must be a number or a list of numbers.',
     );

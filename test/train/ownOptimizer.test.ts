@@ -201,6 +201,16 @@ test.each(METHODS)('a minimize that %s is named', async (_, minimize, sentence) 
   for (const each of [optimizer, model]) each.dispose();
 });
 
+test('a model whose layers are all frozen while it is trained is named', async () => {
+  const model = build();
+  await leavingNothing(() =>
+    expect(run(model, 'sgd' as never, { onStep: () => void freeze(model) })).rejects.toThrow(
+      'train: all layers were frozen while the model was trained; leave one that is trained.',
+    ),
+  );
+  model.dispose();
+});
+
 test('an object that only minimizes is no optimizer', async () => {
   const model = build();
   await expect(run(model, { minimize: () => null } as never)).rejects.toThrow(
