@@ -203,7 +203,11 @@ function enter(command: Command, folder: string): string {
   const begun = readBegun(folder, command);
   const name = command.name();
   if (begun?.command !== name) {
-    throw new Error(`${name}: there is no run of ${name} in ${folder}; begin one with --out ${folder}.`);
+    const remedy =
+      begun === undefined
+        ? `begin one with --out ${folder}`
+        : `the one there is of ${begun.command}, so use vgg-blocks ${begun.command} --resume ${folder}`;
+    throw new Error(`${name}: there is no run of ${name} in ${folder}; ${remedy}.`);
   }
   if (begun.cwd === process.cwd()) return folder;
   const path = resolve(folder);

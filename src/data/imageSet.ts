@@ -96,7 +96,7 @@ export class ImageSet {
     checkArguments('ImageSet', { images, labels, shape, classNames }, kinds);
     checkArguments('ImageSet', { size }, { size: optional(either(NUMBER, NUMBERS)) });
     if (shape.length !== 3) {
-      fail('ImageSet', `shape is ${shown(shape)}; it must be [height, width, channels].`);
+      fail('ImageSet', `the shape of its images is ${shown(shape)}; it must be [height, width, channels].`);
     }
     if (typeof size === 'object' && size.length !== 2) {
       fail('ImageSet', `size is ${shown(size)}; it must be one number, or [height, width].`);

@@ -513,6 +513,9 @@ describe('vgg-blocks train', () => {
       /there is no run of train in/,
     );
     expect(existsSync(join(folder, 'none'))).toBe(false);
+    expect((await run('finetune', '--resume', killed)).error).toBe(
+      `finetune: there is no run of finetune in ${killed}; the one there is of train, so use vgg-blocks train --resume ${killed}.\n`,
+    );
     // From another folder, and with an option that says what was.
     const { outcome: resumed } = start(
       ['train', '--resume', basename(killed), '--seed', '0'],
