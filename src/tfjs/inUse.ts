@@ -17,7 +17,6 @@ const isRaw = (error: unknown) =>
 export async function inUse<T>(where: string, used: Used, work: () => T | Promise<T>): Promise<T> {
   // A tf.tidy around the call ends when the call first waits, and would dispose what was made before.
   await undefined;
-  checkInUse(where, used);
   try {
     return await work();
   } catch (error) {

@@ -1,6 +1,7 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL, optionsOf } from '../base/arguments.js';
 import { fail, keyOf, oneOf } from '../base/check.js';
+import { checkInUse } from '../tfjs/disposed.js';
 import { inUse } from '../tfjs/inUse.js';
 import { bytesOf, type Content, concatenated, contentOf } from './formats/content.js';
 import { ENCODED_DTYPES, type EncodedDtype } from './formats/numbers.js';
@@ -94,7 +95,11 @@ export async function encodeWeights(model: LayersModel, options: EncodeOptions =
       `names is '${used}' and dtype '${dtype}', but the container '${container}' takes only ${has}; choose another container.`,
     );
   }
-  return inUse('encodeWeights', { model }, () => bytesOf(contentOfModel(model, used, dtype, container)));
+  return inUse('encodeWeights', { model }, () => {
+    // Before the model's metadata is read, by a function of another name.
+    checkInUse('encodeWeights', { model });
+    return bytesOf(contentOfModel(model, used, dtype, container));
+  });
 }
 
 function contentOfModel(
