@@ -228,6 +228,8 @@ function reportComplete(
     ? 'and its results are there'
     : 'but an earlier version did not note its results, so they were not looked at';
   if (!json) say(`the run in ${out} is complete, ${failure === undefined ? results : 'but it failed'}`);
+  else if (!written && failure === undefined)
+    throw new Error(`${name}: the run in ${out} is complete, ${results}; read ${join(out, RESULT)}.`);
   else if (written?.[RESULT]) say(JSON.parse(textAt(join(out, RESULT))!) as object);
   reportLeftOut(name, leftOut);
   if (failure !== undefined) throw new Error(failure);

@@ -7,7 +7,7 @@ import { decoding } from './decoder.js';
 import { checkNew, namesIn } from './disk.js';
 import { checkKept } from './modelFile.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
-import { checkEnding, isGiven, numberIn, shared } from './options.js';
+import { belonging, checkEnding, isGiven, numberIn, shared } from './options.js';
 import { stopOnSignal } from './process.js';
 import { say } from './wording.js';
 
@@ -36,7 +36,7 @@ export function styleCommand(): Command {
     .description('render an image in the style of another (Gatys et al.); Ctrl-C keeps the result so far')
     .requiredOption('--content <image>', 'image that provides the content')
     .requiredOption('--style <image>', 'image that provides the style');
-  return withNetwork(decoding(command, imagesOf))
+  return belonging(withNetwork(decoding(command, imagesOf)), { overwrite: 'every' })
     .requiredOption('--out <file>', 'output file, ending in .png')
     .addOption(numberIn('side', '--size <pixels>', 'longer side of the output', 256))
     .addOption(numberIn('count', '--steps <n>', 'number of optimization steps', 100))
