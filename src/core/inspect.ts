@@ -2,6 +2,7 @@ import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { checkArguments, either, isListOf, kind, MODEL, NUMBER, NUMBERS, TEXT } from '../base/arguments.js';
 import { fail } from '../base/check.js';
 import { shapeText, size } from '../base/shapes.js';
+import { axesOf } from '../tfjs/axes.js';
 import type { LayerKind, Plan, PlanRow } from './plan.js';
 
 const KINDS: Record<string, LayerKind> = {
@@ -55,11 +56,7 @@ export function rowsOf(where: string, modelOrPlan: LayersModel | Plan): Plan {
 
 /** Whether the maps of a model have their channels first; rows have them last. */
 function isChannelsFirst(where: string, all: readonly layers.Layer[]): boolean {
-  const orders = all.map((layer) => {
-    if (layer.getClassName() === 'Permute') return 'channelsLast';
-    // Flatten's says in which order it writes.
-    return layer.getClassName() === 'Flatten' ? undefined : layer.getConfig().dataFormat;
-  });
+  const orders = all.map((layer) => (layer.getClassName() === 'Permute' ? 'channelsLast' : axesOf(layer)));
   const [first, last] = ['channelsFirst', 'channelsLast'].map((order) => all[orders.indexOf(order)]);
   if (first && last) {
     fail(

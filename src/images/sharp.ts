@@ -73,10 +73,10 @@ export function loadSharp(): typeof sharpModule {
   } catch (cause) {
     const { permission } = globalThis.process as { permission?: { has(scope: string): boolean } };
     const why =
-      (cause as { code?: unknown }).code === 'MODULE_NOT_FOUND' && !permission
-        ? 'is not installed; run npm install sharp'
-        : permission && !permission.has('addon')
-          ? 'cannot be loaded without the permission for addons; start Node with --allow-addons'
+      permission && !permission.has('addon')
+        ? 'cannot be loaded without the permission for addons; start Node with --allow-addons'
+        : (cause as { code?: unknown }).code === 'MODULE_NOT_FOUND'
+          ? 'is not installed; run npm install sharp'
           : `cannot be loaded (${firstLineOf(cause)}); install it again`;
     throw new Refused(`the package sharp, which decodes it, ${why}.`, { cause });
   }

@@ -1,6 +1,6 @@
 import { getBackend } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { firstLineOf, isError } from '../base/realm.js';
+import { clauseOf, firstLineOf, isError } from '../base/realm.js';
 import { checkInUse, isModel, type Used } from './disposed.js';
 import { failingLayer } from './failingLayer.js';
 import { memoryFailure } from './outOfMemory.js';
@@ -35,7 +35,7 @@ function isForeign(where: string, error: unknown): boolean {
 
 /** Why models cannot be computed, if that is what an error is about. */
 function reasonOf(used: Used, error: unknown): string | undefined {
-  const cause = firstLineOf(error).replace(/\.$/, '');
+  const cause = clauseOf(firstLineOf(error));
   const [, kernel] = /^Kernel '(\w+)' not registered/.exec(cause) ?? [];
   if (kernel) {
     return `the backend ${getBackend()} has no kernel ${kernel}, which a layer of the model needs; choose another backend.`;

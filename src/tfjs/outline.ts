@@ -1,5 +1,5 @@
 import { layers, models } from '@tensorflow/tfjs-layers';
-import { firstLineOf } from '../base/realm.js';
+import { clauseOf, firstLineOf } from '../base/realm.js';
 import { weightless } from './weightless.js';
 
 const OWN = new Set(Object.keys(layers).map((name) => name.toLowerCase()));
@@ -34,7 +34,7 @@ export async function outlineFault(
     model.dispose();
     return fault;
   } catch (error) {
-    return `TensorFlow.js cannot build it: ${firstLineOf(error).replace(/\.$/, '')}`;
+    return `TensorFlow.js cannot build it: ${clauseOf(firstLineOf(error))}`;
   }
 }
 
