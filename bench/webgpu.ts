@@ -259,7 +259,7 @@ const PARTS: Record<string, () => Promise<void>> = {
     freePool();
     const child = spawn(args.python, [script, ...given], {
       stdio: ['ignore', 'pipe', 'inherit'],
-      timeout: Math.max(1, 1000 * (budget - elapsed())),
+      timeout: Math.max(1, Math.round(1000 * (budget - elapsed()))),
     });
     child.once('error', (error) => say(failure(error)));
     for await (const line of createInterface({ input: child.stdout })) addRow(JSON.parse(line) as object);
