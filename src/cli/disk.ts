@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { accessSync, constants, readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { attempted } from '../base/check.js';
 import { printedPath } from '../base/printable.js';
@@ -47,6 +47,21 @@ export function foldersIn(folder: string): string[] {
 /** The text of a file; undefined if there is none. */
 export function textAt(path: string): string | undefined {
   return lookedAt(path, (at) => readFileSync(at, 'utf8'));
+}
+
+/** Refuses, before the work, a place where its result could not be written. */
+export function checkWritable(command: string, path: string): void {
+  const refuse = (reason: string): never => {
+    throw new Error(`${command}: ${printedPath(path)} could not be written: ${reason}; choose another path.`);
+  };
+  let folder = dirname(resolve(path));
+  while (!isThere(folder)) folder = dirname(folder);
+  if (!isFolder(folder)) refuse(`${printedPath(folder)} is a file`);
+  try {
+    accessSync(isThere(path) ? path : folder, constants.W_OK);
+  } catch (error) {
+    refuse(failureReason(error));
+  }
 }
 
 /** Refuses to replace files under names that the user did not give, whoever wrote them. */

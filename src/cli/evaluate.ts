@@ -8,7 +8,7 @@ import { countBar, writeFileAtomic } from 'vgg-blocks/node';
 import { confusionChart, type Evaluation, type Examples, evaluate } from 'vgg-blocks/train';
 import { isSetFolder } from './data.js';
 import { decoding } from './decoder.js';
-import { checkNew, checkReplaced, isFolder, isThere } from './disk.js';
+import { checkNew, checkReplaced, checkWritable, isFolder, isThere } from './disk.js';
 import { arraysOf } from './evaluatedArrays.js';
 import { imagesOf } from './evaluatedImages.js';
 import { measureViews } from './evaluatedViews.js';
@@ -121,6 +121,7 @@ async function run(args: EvaluateArguments, command: Command): Promise<void> {
 /** Refuses a folder in which files of something else would be replaced. */
 function checkPlace(out: string): void {
   const report = join(out, 'evaluation.json');
+  checkWritable('evaluate', report);
   checkReplaced('evaluate', report, ['weights', 'data', 'confusion']);
   // The chart of an evaluation lies beside it.
   if (!isThere(report)) checkNew('evaluate', [join(out, 'confusion.svg')], 'or choose another --out');

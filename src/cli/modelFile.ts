@@ -1,6 +1,6 @@
 import { existsSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
-import { checkReplaced, isFolder, isThere, pathOf } from './disk.js';
+import { checkReplaced, checkWritable, isFolder, isThere, pathOf } from './disk.js';
 import { type Finetuned, readFinetuned } from './finetuned.js';
 import { descriptionOf, unfinishedRun } from './runDescription.js';
 import { isResult } from './runFiles.js';
@@ -54,7 +54,8 @@ export function checkModelPlace(command: string, json: string): void {
 }
 
 /**
- * Refuses an output that would replace a file that is read, by this path or another, or one in a folder of images that are read.
+ * Refuses an output that cannot be written, or would replace a file that is read, by this path or another, or one in a folder of
+ * images that are read.
  *
  * @param inputs files, folders, names of published weights; undefined for those that are not given.
  */
@@ -63,6 +64,7 @@ export function checkKept(
   inputs: readonly (string | undefined)[],
   outputs: readonly string[],
 ): void {
+  for (const output of outputs) checkWritable(command, output);
   const replaced = outputs.filter((path) => isThere(path) && !isFolder(path));
   if (replaced.length === 0) return;
   const read = inputs

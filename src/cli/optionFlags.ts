@@ -62,6 +62,7 @@ export const FLAGS: [said: RegExp, inFlags: string | ((found: string, ...parts: 
     'in code, pass the activation to fromWeights, or build its model',
   ],
   [/, or its weight files as the option shards\b/, ''],
+  [/, or name layers of this one as contentLayers and styleLayers\b/, ''],
   [
     /\bmaxBytes is (.+?); (?:(use a )(size of at most \d+), or )?raise maxBytes where the backend has more memory\b/,
     (_, bytes, use, size) => `at most ${bytes} are used; ${use ? `${use}--${size}` : 'use smaller images'}`,

@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { featureExtractor, visualize } from 'vgg-blocks/features';
 import { imageGrid, type RawImage } from 'vgg-blocks/images';
 import { countBar, writeImage } from 'vgg-blocks/node';
+import { checkWritable } from './disk.js';
 import { classOf, labelsOf, labelsOption } from './labels.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
 import { checkEnding, distinct, numberIn } from './options.js';
@@ -83,6 +84,7 @@ function filtersOf(text: string, before: number[] = []): number[] {
 async function run(args: VisualizeArguments): Promise<void> {
   const { out, columns, steps, lr: learningRate, jitter, decay, blur, seed } = args;
   checkEnding('visualize', out, '.png');
+  checkWritable('visualize', out);
   if (!args.layer && !args.class)
     throw new Error('visualize: there is nothing to draw; pass --layer NAME [--filter N] or --class NAME.');
   const { model, preprocessing, classes, classNames } = await loadNetwork('visualize', args);

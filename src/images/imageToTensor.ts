@@ -53,8 +53,11 @@ export async function tensorToImage(tensor: Tensor): Promise<RawImage> {
   checkBackend(where);
   const [height, width, channels] = tensor.shape.slice(-3);
   const isOne = tensor.rank === 3 || (tensor.rank === 4 && tensor.shape[0] === 1);
-  if (channels !== 3 || !isOne) {
-    fail(where, `the tensor has shape [${tensor.shape}]; pass [height, width, 3] or [1, height, width, 3].`);
+  if (channels !== 3 || !isOne || tensor.size === 0) {
+    fail(
+      where,
+      `the tensor has shape [${tensor.shape}]; pass [height, width, 3] or [1, height, width, 3], with sides of at least 1.`,
+    );
   }
   const isBytes = tensor.dtype === 'int32';
   const values = await tensor.data();

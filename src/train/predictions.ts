@@ -11,6 +11,7 @@ export interface LabeledImages {
   readonly labels: ArrayLike<number>;
   /** `[height, width, channels]`; 1 channel is gray, 3 are red, green and blue. */
   readonly storedShape: readonly number[];
+  /** Without names, classes are shown as numbers. */
   readonly classNames: readonly string[];
 }
 
@@ -29,7 +30,7 @@ const COLUMNS = 8;
  * @param predicted the predicted class of each image, in order.
  * @param options.limit maximum number of images to show, starting with the first. Default 40.
  * @returns an SVG document that contains the images.
- * @throws RangeError when there are fewer predictions than images to show.
+ * @throws RangeError when there are fewer predictions than images to show, or one is no class of the set.
  */
 export async function predictionSheet(
   set: LabeledImages,
@@ -63,6 +64,12 @@ export async function predictionSheet(
       'predictionSheet',
       `there are ${predicted.length} predictions for ${count} images; pass one for each.`,
     );
+  }
+  const classes = set.classNames.length || Number.POSITIVE_INFINITY;
+  for (const [given, values] of Object.entries({ predicted, 'set.labels': set.labels })) {
+    for (let i = 0; i < count; i++) {
+      wholeNumber('predictionSheet', `${given}[${i}]`, values[i]!, 0, classes - 1);
+    }
   }
   const cells = await Promise.all(
     Array.from({ length: count }, async (_, i) => {

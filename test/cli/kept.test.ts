@@ -64,6 +64,17 @@ test.each([
   expect(readFileSync(at('a.png'))).toEqual(png);
 });
 
+test.each([
+  ['style', ['--content', at('a.png'), '--style', at('b.png')]],
+  ['visualize', ['--layer', 'block1_conv1']],
+  ['features', [at('a.png'), '--layer', 'block1_conv1']],
+])('%s refuses before the work a file in a file', async (command, args) => {
+  const out = at('b.png', command === 'features' ? 'x.npy' : 'x.png');
+  expect((await run(command, ...args, ...W, '--out', out)).error).toBe(
+    `${command}: ${out} could not be written: ${at('b.png')} is a file; choose another path.\n`,
+  );
+});
+
 test('convert knows a hard link as the file', async () => {
   linkSync(at('w.safetensors'), at('same.safetensors'));
   expect((await run('convert', at('w.safetensors'), at('same.safetensors'))).error).toBe(
@@ -172,4 +183,12 @@ test('features goes on where the files are its own', async () => {
   );
   // Which is looked at next.
   expect(error).toContain('w.safetensors');
+});
+
+test('a style transfer is not advised to pass options that it has no flags for', () => {
+  const said =
+    'styleTransfer: the model has no layer relu4_2, which the paper reads; pass a network of five blocks, or name layers of this one as contentLayers and styleLayers.';
+  expect(inFlags(said, 'style')).toBe(
+    'the model has no layer relu4_2, which the paper reads; pass a network of five blocks.',
+  );
 });

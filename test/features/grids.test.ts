@@ -56,6 +56,17 @@ describe('grids', () => {
       'featureMapGrid: channels is [2]; pass one or more of the 2 channels, 0 to 1.',
     );
     await expect(featureMapGrid(tensor([[1]]))).rejects.toThrow('the features have shape [1,1]');
+    for (const shape of [
+      [1, 0, 8, 3],
+      [8, 0, 3],
+      [1, 8, 8, 0],
+    ]) {
+      const empty = fill(shape, 0);
+      await expect(featureMapGrid(empty)).rejects.toThrow(
+        `featureMapGrid: the features have shape [${shape}]; pass [height, width, channels] of one image, each at least 1.`,
+      );
+      empty.dispose();
+    }
     await expect(featureMapGrid(x, { padding: -1 })).rejects.toThrow('featureMapGrid: padding is -1');
     x.dispose();
     const finite = 'pass finite numbers, and check what computed it.';

@@ -242,6 +242,23 @@ describe('a style transfer', () => {
     await expect(styleTransfer(model, images, { ...options, ...changed })).rejects.toThrow(message);
   });
 
+  test('names a network of five blocks where the layers of the paper are missing', async () => {
+    const shallow = vgg(
+      [
+        [1, 2],
+        [1, 2],
+      ],
+      { inputShape: [16, 16, 3], classes: 2, hiddenUnits: 2 },
+    );
+    const message =
+      'styleTransfer: the model has no layer relu4_2, which the paper reads; pass a network of five blocks, or name layers of this one as contentLayers and styleLayers.';
+    await expect(styleTransfer(shallow, images, { ...options, steps: 1 })).rejects.toThrow(message);
+    await expect(
+      styleTransfer(shallow, images, { ...options, contentLayers: ['relu1_1'], steps: 1 }),
+    ).rejects.toThrow('the model has no layer relu3_1, which');
+    shallow.dispose();
+  });
+
   test('reports a loss that is NaN, from damaged weights', async () => {
     const damaged = [
       tidy(() => mul(model.layers[1]!.getWeights()[0]!, Number.NaN)),

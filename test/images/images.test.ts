@@ -320,6 +320,11 @@ test('an image survives the way to a tensor and back, and is resized as by PIL',
     'tensorToImage: the tensor has shape [1,2,3,1]; pass [height, width, 3]',
   );
   const deep = tensor([0, 0.5, 1], [1, 1, 1, 1, 3]);
+  const empty = tensor([], [0, 8, 3]);
+  await expect(tensorToImage(empty)).rejects.toThrow(
+    'tensorToImage: the tensor has shape [0,8,3]; pass [height, width, 3] or [1, height, width, 3], with sides of at least 1.',
+  );
+  empty.dispose();
   await expect(tensorToImage(deep)).rejects.toThrow('the tensor has shape [1,1,1,1,3]; pass');
   deep.dispose();
   for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {

@@ -44,3 +44,21 @@ test('what has nothing to draw is refused, rather than drawn without a size', as
     'predictionSheet: there are no images to draw; pass at least one.',
   );
 });
+
+test.each([
+  [[0, 9], 'predicted[1] is 9'],
+  [[-1, 0], 'predicted[0] is -1'],
+  [[0.5, 0], 'predicted[0] is 0.5'],
+  [[0, Number.NaN], 'predicted[1] is NaN'],
+])('a prediction of no class is not drawn: %j', async (predicted, given) => {
+  const images = new Uint8Array(8);
+  const set = { images, labels: [0, 1], storedShape: [2, 2, 1], classNames: NAMES };
+  const range = 'it must be a whole number from 0 to 3.';
+  await expect(predictionSheet(set, predicted)).rejects.toThrow(`predictionSheet: ${given}; ${range}`);
+  const labeled = predictionSheet({ ...set, labels: predicted }, [0, 1]);
+  await expect(labeled).rejects.toThrow(
+    `predictionSheet: set.labels${given.slice('predicted'.length)}; ${range}`,
+  );
+  const unnamed = { ...set, classNames: [] };
+  expect(await predictionSheet(unnamed, [12, 1])).toContain('>12<');
+});

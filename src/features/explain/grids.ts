@@ -55,10 +55,10 @@ export async function featureMapGrid(features: Tensor, options: FeatureMapOption
   const shape =
     features.shape.length === 4 && features.shape[0] === 1 ? features.shape.slice(1) : features.shape;
   const [height, width, depth] = shape as [number, number, number];
-  if (shape.length !== 3) {
+  if (shape.length !== 3 || features.size === 0) {
     fail(
       'featureMapGrid',
-      `the features have shape [${features.shape}]; pass [height, width, channels] of one image.`,
+      `the features have shape [${features.shape}]; pass [height, width, channels] of one image, each at least 1.`,
     );
   }
   const wanted = channels ?? Array.from({ length: Math.min(64, depth) }, (_, i) => i);

@@ -17,7 +17,9 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, isListOf, kind, TEXT } from '../../base/arguments.js';
 import { attempted, fail, numberThat } from '../../base/check.js';
 import { bytesText } from '../../base/numbers.js';
+import { graphOf } from '../../tfjs/graph.js';
 import { withTape } from '../../tfjs/tape.js';
+import { tapOf } from '../taps/taps.js';
 import { layerWeights, weightedDifference } from './differences.js';
 import { gramMatrix } from './gramMatrix.js';
 import { type ImageFeaturesOptions, imageFeatures } from './imageFeatures.js';
@@ -81,6 +83,17 @@ export function resolveStyle(where: string, model: LayersModel, options: StyleLo
     options.contentLayerWeights,
   );
   const styleWeights = layerWeights(where, 'styleLayerWeights', styleLayers, options.styleLayerWeights);
+  const graph = graphOf(where, model);
+  const byDefault = [PAPER_CONTENT, PAPER_STYLE].filter(
+    (names) => names === contentLayers || names === styleLayers,
+  );
+  const missing = byDefault.flat().find((name) => !attempted(() => tapOf(where, graph, name)));
+  if (missing !== undefined) {
+    fail(
+      where,
+      `the model has no layer ${missing}, which the paper reads; pass a network of five blocks, or name layers of this one as contentLayers and styleLayers.`,
+    );
+  }
   const features = imageFeatures(where, model, [...contentLayers, ...styleLayers], options);
   features.checkGradient();
   return {

@@ -37,7 +37,7 @@ export function renamed(
     if (other !== undefined) {
       throw new WeightFileError(
         file,
-        `rename gives '${printable(other)}' and '${printable(old)}' the same name, '${printable(name)}'.`,
+        `rename gives '${printable(other)}' and '${printable(old)}' the same name, '${printable(name)}'; give each its own.`,
       );
     }
     names.set(name, old);
