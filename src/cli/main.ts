@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { CommanderError } from 'commander';
-import { isError, messageOf } from '../base/realm.js';
+import { isError } from '../base/realm.js';
 import { handleOutputErrors, handleSignals } from './process.js';
 import { createProgram } from './program.js';
 import { complain, errorOf } from './wording.js';
@@ -26,6 +26,6 @@ try {
   // Help or the version was printed.
   const code = error instanceof CommanderError ? error.exitCode : undefined;
   // The library's errors are sentences that say what to do; a stack would only hide them.
-  if (code === undefined) complain(errorOf(isWithoutFolder(error) ? NO_FOLDER : messageOf(error), command));
+  if (code === undefined) complain(errorOf(isWithoutFolder(error) ? NO_FOLDER : error, command));
   process.exitCode ??= code ?? 1;
 }

@@ -1,4 +1,5 @@
 import { CONTROLS, plain, printedPath } from '../base/printable.js';
+import { firstLineOf, isError, messageOf } from '../base/realm.js';
 import { FLAGS } from './optionFlags.js';
 
 /** What engines and backends say when there is no memory, where nothing says what needs it. */
@@ -36,8 +37,15 @@ export function inFlags(text: string, command = 'train'): string {
   return FLAGS.reduce((worded, [said, flags]) => worded.replace(said, flags as string), named);
 }
 
+/** Errors of the engine, which nothing in the library throws on purpose. */
+const FAULTS = ['TypeError', 'ReferenceError', 'SyntaxError'];
+
 /** The last line of a command that failed: what failed, after the name of the command. */
-export function errorOf(text: string, command: string | undefined): string {
+export function errorOf(thrown: unknown, command: string | undefined): string {
+  const isFault = isError(thrown) && FAULTS.includes(thrown.name);
+  const text = isFault
+    ? `there is a fault in vgg-blocks (${firstLineOf(thrown)}); please report it, with the command.`
+    : messageOf(thrown);
   // What is refused before a command begins is in its words already.
   if (command === undefined) return text;
   const worded = NO_MEMORY.test(text)

@@ -17,3 +17,18 @@ test.each(subpaths)('what a function of %s refuses, a command says in its own na
       names.map(() => `${command}: it is wrong.`),
     );
 });
+
+test('an error of the engine is said to be a fault of the library, and its own errors are not', () => {
+  const { error } = (() => {
+    try {
+      return { error: (undefined as unknown as { x: Error }).x };
+    } catch (error) {
+      return { error };
+    }
+  })();
+  expect(errorOf(error, 'classify')).toMatch(
+    /^classify: there is a fault in vgg-blocks \(Cannot read properties of undefined .*\); please report it, with the command\.$/,
+  );
+  expect(errorOf(new RangeError('explain: no.'), 'gradcam')).toBe('gradcam: no.');
+  expect(errorOf('no.', undefined)).toBe('no.');
+});
