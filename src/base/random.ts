@@ -53,12 +53,40 @@ export function fillUniform(values: Float32Array, limit: number, seed: number, s
   let c = mix(a + b);
   // sfc32 inline: calling it for each of a VGG-16's 138 million weights would take four times as long.
   for (let i = 0; i < values.length; i++) {
-    const drawn = (a + b + i) | 0;
+    const drawn = (((a + i) | 0) + b) | 0;
     a = b ^ (b >>> 9);
-    b = (c + (c << 3)) | 0;
+    b = Math.imul(c, 9);
     c = (((c << 21) | (c >>> 11)) + drawn) | 0;
     values[i] = drawn * scale;
   }
+}
+
+/**
+ * Whether numbers that {@link fillUniform} draws with a limit of 0.5 are at least `least`: `count` of them behind the first `skipped`,
+ * 32 in a word from its lowest bit on. A mask of millions is drawn at each step of training, so this makes one pass.
+ */
+export function drawBits(
+  least: number,
+  [skipped, count]: readonly [skipped: number, count: number],
+  seed: number,
+  stream: number,
+): Int32Array {
+  const words = new Int32Array(Math.ceil(count / 32));
+  const scaled = least * 2 ** 32;
+  let a = mix(seed + 0x9e3779b9);
+  let b = mix(stream ^ a);
+  let c = mix(a + b);
+  for (let i = 0; i < skipped + count; i++) {
+    const drawn = (((a + i) | 0) + b) | 0;
+    a = b ^ (b >>> 9);
+    b = Math.imul(c, 9);
+    c = (((c << 21) | (c >>> 11)) + drawn) | 0;
+    if (i < skipped) continue;
+    const bit = i - skipped;
+    // By arithmetic, because a branch could not be predicted.
+    words[bit >> 5]! |= Number(Math.fround(drawn) >= scaled) << bit;
+  }
+  return words;
 }
 
 /** Fills `values` with normal numbers of mean 0 and the given standard deviation (Box & Muller 1958). */

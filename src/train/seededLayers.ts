@@ -1,6 +1,6 @@
 import { add, dispose, mul, sub, type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { fillNormal, fillUniform } from '../base/random.js';
+import { drawBits, fillNormal } from '../base/random.js';
 import { size } from '../base/shapes.js';
 import { hasKernel, runOwnKernel } from '../tfjs/kernels.js';
 import { unwrapped } from '../tfjs/normConstants.js';
@@ -16,17 +16,17 @@ export interface SeededLayers extends Replacement {
 /** Added to the seed for each further draw of a step: 2^32 over the golden ratio. */
 const AGAIN = 0x9e3779b9;
 
-/** Fills an array from a stream of the generator; its first numbers do not depend on its length. */
-type Fill = (values: Float32Array, seed: number, stream: number) => void;
-
-/** Numbers of a shape. */
+/** Which numbers of a stream of the generator a layer draws: `count` of them, behind the first `skipped`, for a shape. */
 interface Drawn {
-  values: Float32Array;
+  seed: number;
+  stream: number;
+  skipped: number;
+  count: number;
   shape: number[];
 }
 
 /** Draws a number for each of the input, or fewer, which are broadcast: null in `shape` is the length of the input's axis. */
-type Draw = (fill: Fill, shape?: readonly (number | null)[] | null) => Drawn;
+type Draw = (shape?: readonly (number | null)[] | null) => Drawn;
 
 /** The fields of tfjs's layers that draw. */
 interface Drawing {
@@ -46,18 +46,20 @@ const RULES: Record<string, Rule> = {
   Dropout(x, { rate, noiseShape }, draw) {
     const kept = 1 / (1 - rate);
     const isWhole = noiseShape == null && x.dtype === 'float32';
-    if (isWhole && hasKernel('Dropout')) return keepSome(x, bitsOf(draw(keeping(rate, 1))), kept);
-    return mul(x, tensorOf(draw(keeping(rate, kept), noiseShape)));
+    if (isWhole && hasKernel('Dropout')) {
+      const bits = keptOf(draw(), rate);
+      // Bits go to a device in a 32nd of the time.
+      return keepSome(x, tensor(bits, [bits.length], 'int32'), kept);
+    }
+    return mul(x, maskOf(draw(noiseShape), rate, kept));
   },
-  SpatialDropout1D: (x, { rate }, draw) =>
-    mul(x, tensorOf(draw(keeping(rate, 1 / (1 - rate)), [null, 1, null]))),
-  GaussianNoise: (x, { stddev }, draw) => add(x, tensorOf(draw(normal(stddev)))),
-  GaussianDropout: (x, { rate }, draw) =>
-    mul(x, add(1, tensorOf(draw(normal(Math.sqrt(rate / (1 - rate))))))),
+  SpatialDropout1D: (x, { rate }, draw) => mul(x, maskOf(draw([null, 1, null]), rate, 1 / (1 - rate))),
+  GaussianNoise: (x, { stddev }, draw) => add(x, noiseOf(draw(), stddev)),
+  GaussianDropout: (x, { rate }, draw) => mul(x, add(1, noiseOf(draw(), Math.sqrt(rate / (1 - rate))))),
   AlphaDropout(x, { rate, noiseShape }, draw) {
     const floor = -ALPHA * SCALE;
     const scale = ((1 - rate) * (1 + rate * floor ** 2)) ** -0.5;
-    const kept = tensorOf(draw(keeping(rate, 1), noiseShape));
+    const kept = maskOf(draw(noiseShape), rate, 1);
     const dropped = mul(floor, sub(1, kept));
     return add(mul(scale, add(mul(x, kept), dropped)), -scale * floor * rate);
   },
@@ -81,14 +83,13 @@ export function seedLayers(model: LayersModel, seed: number): SeededLayers {
     draws[i] = again + 1;
     // Far from the streams of the initial weights.
     const stream = 0x80000000 + i + sources * step;
-    return (fill, noiseShape) => {
+    return (noiseShape) => {
       const shape = noiseShape ?? input.map(() => null);
       const [examples, ...row] = shape.map((length, axis) => length ?? input[axis]!) as [number];
       // Examples may share their numbers.
-      const skipped = shape[0] == null ? first : 0;
-      const values = new Float32Array((skipped + examples) * size(row));
-      fill(values, (seed + again * AGAIN) >>> 0, stream);
-      return { values: values.subarray(skipped * size(row)), shape: [examples, ...row] };
+      const skipped = (shape[0] == null ? first : 0) * size(row);
+      const drawn = { seed: (seed + again * AGAIN) >>> 0, stream, skipped };
+      return { ...drawn, count: examples * size(row), shape: [examples, ...row] };
     };
   };
   const calls = replaceCalls(drawing, (layer, own, i) => {
@@ -129,23 +130,30 @@ function seededCells(
   };
   return {
     install: () =>
-      set(
-        (i) => (ones: Tensor, rate: number) =>
-          tensorOf(drawingOf(i, ones.shape)(keeping(rate, 1 / (1 - rate)))),
-      ),
+      set((i) => (ones: Tensor, rate: number) => maskOf(drawingOf(i, ones.shape)(), rate, 1 / (1 - rate))),
     restore: () => set((i) => own[i]),
   };
 }
 
-function tensorOf({ values, shape }: Drawn): Tensor {
-  return tensor(values, shape);
+/** Bits of what dropout keeps: all but a fraction `rate`. */
+function keptOf({ seed, stream, skipped, count }: Drawn, rate: number): Int32Array {
+  return drawBits(rate - 0.5, [skipped, count], seed, stream);
 }
 
-/** Bits of numbers that are 0 or 1: they go to a device in a 32nd of the time. */
-function bitsOf({ values }: Drawn): Tensor {
-  const words = new Int32Array(Math.ceil(values.length / 32));
-  for (let i = 0; i < values.length; i++) words[i >> 5]! |= values[i]! << (i & 31);
-  return tensor(words, [words.length], 'int32');
+/** `kept` where dropout keeps a number, and 0 elsewhere. */
+function maskOf(drawn: Drawn, rate: number, kept: number): Tensor {
+  const bits = keptOf(drawn, rate);
+  const values = new Float32Array(drawn.count);
+  // A product, because an unpredictable branch takes as long as the draw.
+  for (let i = 0; i < values.length; i++) values[i] = kept * ((bits[i >> 5]! >> i) & 1);
+  return tensor(values, drawn.shape);
+}
+
+/** Normal numbers of mean 0. */
+function noiseOf({ seed, stream, skipped, count, shape }: Drawn, stddev: number): Tensor {
+  const values = new Float32Array(skipped + count);
+  fillNormal(values, stddev, seed, stream);
+  return tensor(values.subarray(skipped), shape);
 }
 
 /** Dropout by a kernel, with its gradient. */
@@ -155,18 +163,4 @@ function keepSome(x: Tensor, bits: Tensor, kept: number): Tensor {
     () => ({ y: runOwnKernel('Dropout', { x, bits }, { kept }), kept: [bits] }),
     (dy, [bits]) => [runOwnKernel('Dropout', { x: dy, bits: bits! }, { kept })],
   );
-}
-
-/** Zeros for a fraction `rate` of the numbers, `kept` for the others. */
-function keeping(rate: number, kept: number): Fill {
-  return (values, seed, stream) => {
-    fillUniform(values, 0.5, seed, stream);
-    // A product, because an unpredictable branch takes as long as the draw.
-    for (let i = 0; i < values.length; i++) values[i] = kept * Number(values[i]! >= rate - 0.5);
-  };
-}
-
-/** Normal numbers of mean 0. */
-function normal(stddev: number): Fill {
-  return (values, seed, stream) => fillNormal(values, stddev, seed, stream);
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import {
+  drawBits,
   epochSeed,
   fillNormal,
   fillUniform,
@@ -162,4 +163,24 @@ test('every epoch of every seed has a seed of its own, a 32-bit whole number', (
   );
   expect(new Set(seeds).size).toBe(seeds.length);
   expect(seeds.every((seed) => seed === seed >>> 0)).toBe(true);
+});
+
+test('drawBits says which numbers of fillUniform are large, from any number on', () => {
+  const numbers = new Float32Array(5000);
+  fillUniform(numbers, 0.5, 3, 0x80000007);
+  for (const least of [-0.5, -0.4, 0, numbers[77]!, 0.1 - 1e-9, 0.4999]) {
+    for (const [skipped, count] of [
+      [0, 5000],
+      [40, 333],
+      [4999, 1],
+      [0, 0],
+    ] as const) {
+      const words = drawBits(least, [skipped, count], 3, 0x80000007);
+      const expected = new Int32Array(Math.ceil(count / 32));
+      numbers.subarray(skipped, skipped + count).forEach((number, i) => {
+        expected[i >> 5]! |= Number(number >= least) << (i & 31);
+      });
+      expect(words).toEqual(expected);
+    }
+  }
 });
