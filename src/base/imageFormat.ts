@@ -12,7 +12,8 @@ const SIGNATURES: readonly (readonly [format: string, signature: RegExp])[] = [
   ['PNM', /^P[1-6][\s#]/],
   ['AVIF', /^....ftyp(avi[fs]|(mif[12]|msf1|miaf).{4}(?:.{4})*?avi[fs])/s],
   ['HEIC', /^....ftyp(hei[cmsx]|hev[cmsx]|mif[12]|msf1|miaf)/s],
-  ['SVG', /^(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*|<!DOCTYPE svg[^>]*>\s*)*<svg[\s>]/s],
+  // A comment ends where it first can: in several ways, many that almost fit would take forever.
+  ['SVG', /^(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?(<!--(?:(?!-->).)*-->\s*|<!DOCTYPE svg[^>]*>\s*)*<svg[\s>]/s],
   ['ICO', /^\0\0\x01\0[^\0]\0/],
   ['JPEG XL', /^(\xff\x0a|\0\0\0\x0cJXL )/],
   ['JPEG 2000', /^(\0\0\0\x0cjP {2}|\xff\x4f\xff\x51)/],

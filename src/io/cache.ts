@@ -1,3 +1,4 @@
+import { attempted } from '../base/check.js';
 import { DataError } from './errors.js';
 import { makeFolders } from './makeFolders.js';
 import { openPending } from './pendingFile.js';
@@ -20,7 +21,7 @@ export interface FileCache {
 }
 
 /**
- * The cache of this runtime: a folder in Node, the Cache API in a browser, none elsewhere.
+ * The cache of this runtime: a folder in Node, the Cache API in a browser, none elsewhere, and none for a user without a home.
  *
  * @param where another folder, or another name for the browser's cache; `false` for none. Default
  *   `$XDG_CACHE_HOME/vgg-blocks`, `~/.cache/vgg-blocks` or `%LOCALAPPDATA%\vgg-blocks`; in browsers `vgg-blocks`.
@@ -28,7 +29,10 @@ export interface FileCache {
 export function openCache(where?: string | false): FileCache {
   if (where === false) return NOTHING;
   const node = nodeModules();
-  if (node) return folderCache(node, where ?? defaultFolder(node));
+  if (node) {
+    const folder = where ?? defaultFolder(node);
+    return folder === undefined ? NOTHING : folderCache(node, folder);
+  }
   return globalThis.caches ? browserCache(where ?? 'vgg-blocks') : NOTHING;
 }
 
@@ -42,9 +46,14 @@ const NOTHING: FileCache = {
   locate: async () => undefined,
 };
 
-function defaultFolder({ env, os, path, platform }: Node): string {
+/** Relative paths do not count, as the XDG specification says. */
+function defaultFolder({ env, os, path, platform }: Node): string | undefined {
   const local = platform === 'win32' ? env.LOCALAPPDATA : env.XDG_CACHE_HOME;
-  return path.join(local || path.join(os.homedir(), '.cache'), 'vgg-blocks');
+  // Throws where the user is not known to the system, as in some containers.
+  const home = attempted(() => os.homedir()) ?? '';
+  const folders = [local ?? '', path.join(home, '.cache')];
+  const folder = folders.find((one) => path.isAbsolute(one));
+  return folder && path.join(folder, 'vgg-blocks');
 }
 
 function folderCache(node: Node, folder: string): FileCache {

@@ -67,8 +67,9 @@ async function obtain<How extends 'read' | 'locate'>(
   const name = cacheName(url, sum.expected || (await hex('SHA-256', new TextEncoder().encode(url))));
   const kept = (await cache[how](name)) as Awaited<ReturnType<FileCache[How]>>;
   if (kept) {
-    if (await isIntact(kept, sum, options)) return { content: kept, cache, name, isStored: true };
-    await cache.remove(name);
+    const isIntact = await intact(kept, sum, options);
+    if (isIntact) return { content: kept, cache, name, isStored: true };
+    if (isIntact === false) await cache.remove(name);
   }
   const part = `${name}.part`;
   try {
@@ -82,14 +83,19 @@ async function obtain<How extends 'read' | 'locate'>(
   }
 }
 
-async function isIntact(kept: Stored, sum: Checksum, { bytes, signal }: DownloadOptions): Promise<boolean> {
+/** Whether a cached copy is the file; undefined if it cannot be read now, as when another process has removed it. */
+async function intact(
+  kept: Stored,
+  sum: Checksum,
+  { bytes, signal }: DownloadOptions,
+): Promise<boolean | undefined> {
   try {
     if (bytes !== undefined && (await lengthOf(kept)) !== bytes) return false;
     return (await sum.of(kept, signal)).startsWith(sum.expected);
   } catch (error) {
-    // Another process removed the file meanwhile.
+    signal?.throwIfAborted();
     if (systemCode(error) === undefined) throw error;
-    return false;
+    return undefined;
   }
 }
 

@@ -210,8 +210,10 @@ function following(
       const next = URL.canParse(location, url) ? new URL(location, url) : undefined;
       if (head && next && next.origin !== endpoint.origin) return response;
       discard(response);
-      if (!next || redirects === MAX_REDIRECTS) {
-        const why = next ? `more than ${MAX_REDIRECTS} redirects` : 'a redirect to no address';
+      // Node's fetch would read what a data: URL holds.
+      const isServer = next && /^https?:$/.test(next.protocol);
+      if (!isServer || redirects === MAX_REDIRECTS) {
+        const why = isServer ? `more than ${MAX_REDIRECTS} redirects` : 'a redirect to no server';
         throw new DataError(
           String(first),
           'unreadable',

@@ -26,7 +26,7 @@ export function baseUrl(): string | undefined {
   return globalThis.document?.baseURI ?? globalThis.location?.href;
 }
 
-/** The error code of a failed system call, such as `ENOENT`. */
+/** The error code of a failed system call, such as `ENOENT`; that of a DOMException is a number, and none. */
 export function systemCode(error: unknown): string | undefined {
-  return isError(error) && 'code' in error ? String(error.code) : undefined;
+  return isError(error) && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }

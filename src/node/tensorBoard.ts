@@ -54,7 +54,12 @@ export async function tensorBoardWriter(folder: string): Promise<TensorBoardWrit
   const now = () => Date.now() / 1000;
   const name = `events.out.tfevents.${Math.floor(now())}.${hostname()}.${process.pid}.${writers++}`;
   const log = await openLogFor('tensorBoardWriter', join(folder, name), { append: true });
-  await log.append(encodeEvent({ wallTime: now(), fileVersion: 'brain.Event:2' }));
+  await log
+    .append(encodeEvent({ wallTime: now(), fileVersion: 'brain.Event:2' }))
+    .catch(async (error: unknown) => {
+      await log.close();
+      throw error;
+    });
   const add: TensorBoardWriter['add'] = async (step, scalars) => {
     checkArguments('tensorBoardWriter', { step, scalars }, { step: STEP, scalars: SCALARS });
     const known = Object.entries(scalars).filter((pair): pair is [string, number] => pair[1] != null);

@@ -110,6 +110,8 @@ test.each([
     `\0\0\0\x1cftyp${brand}\0\0\0\0mif1heic`,
   ]),
   ['SVG', '<?xml version="1.0"?>\n<!-- drawn -->\n<svg xmlns="http://www.w3.org/2000/svg">'],
+  ['SVG', `${'<!-- <svg> -->\n'.repeat(50)}<svg>`],
+  [undefined, `${'<!---->'.repeat(140)}<html>`],
   ['JPEG XL', '\xff\x0a'],
   ['DICOM', `${'\0'.repeat(128)}DICM`],
   [undefined, 'P9 2 2'],

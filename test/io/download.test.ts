@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { openCache } from '../../src/io/cache.js';
@@ -30,6 +30,8 @@ beforeEach(() => {
 });
 afterEach(async () => {
   vi.unstubAllGlobals();
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
   await server?.close();
   server = undefined;
   rmSync(folder, { recursive: true, force: true });
@@ -93,6 +95,30 @@ describe('download', () => {
     await expect(verifying).rejects.toThrow('enough');
   });
 
+  test('keeps a copy that was not found damaged: verifying it was aborted, or it could not be opened', async () => {
+    server = await serve((request, response) => sendFile(request, response, file));
+    const url = `${server.url}data.bin`;
+    const options = { cache: folder, sha256: sum, pauseMs: 1 };
+    await downloadFile(url, options);
+    await server.close();
+    const fs = process.getBuiltinModule('node:fs/promises');
+    const { open } = fs;
+    const controller = new AbortController();
+    const opened = vi.spyOn(fs, 'open').mockImplementationOnce((...args) => {
+      controller.abort();
+      return open(...args);
+    });
+    const error = await downloadFile(url, { ...options, signal: controller.signal }).catch((one) => one);
+    // A DOMException, whose code is no system's.
+    expect(error).toBe(controller.signal.reason);
+    expect(cached()).toEqual([name]);
+    opened.mockRejectedValueOnce(Object.assign(new Error('EMFILE: too many'), { code: 'EMFILE' }));
+    await expect(downloadFile(url, options)).rejects.toThrow('the server refuses connections');
+    opened.mockRestore();
+    expect(cached()).toEqual([name]);
+    expect((await downloadFile(url, options)).source).toBe(join(folder, name));
+  });
+
   test('writes a piece whole even if the system takes only a part of it at a time', async () => {
     const fs = process.getBuiltinModule('node:fs/promises');
     const { open } = fs;
@@ -117,6 +143,29 @@ describe('download', () => {
     expect(cached()).toEqual([]);
     expect(await sumFrom(answer, { cache: undefined })).toBe(sum);
     expect(existsSync(join(folder, 'vgg-blocks', name))).toBe(true);
+    vi.unstubAllEnvs();
+  });
+
+  test('a user without a home has no cache, and a relative XDG_CACHE_HOME is none', async () => {
+    const home = vi.spyOn(process.getBuiltinModule('node:os'), 'homedir');
+    const answer: Answer = (request, response) => sendFile(request, response, file);
+    const at = relative(process.cwd(), folder);
+    vi.stubEnv('XDG_CACHE_HOME', at);
+    for (const homeOf of [
+      () => '',
+      () => at,
+      () => {
+        throw new Error('uv_os_homedir returned ENOENT');
+      },
+    ]) {
+      home.mockImplementation(homeOf);
+      expect(await sumFrom(answer, { cache: undefined })).toBe(sum);
+      expect(cached()).toEqual([]);
+    }
+    home.mockReturnValue(folder);
+    expect(await sumFrom(answer, { cache: undefined })).toBe(sum);
+    expect(existsSync(join(folder, '.cache', 'vgg-blocks', name))).toBe(true);
+    home.mockRestore();
     vi.unstubAllEnvs();
   });
 

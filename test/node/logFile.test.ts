@@ -125,3 +125,15 @@ test('what is closed is refused by the function that opened it, and so is a step
     'tensorBoardWriter: it is closed already; open another.',
   );
 });
+
+test('events that cannot be begun leave no log open', async () => {
+  const board = join(folder, 'full');
+  const file = await open(join(folder, 'any'), 'w');
+  const handles = Object.getPrototypeOf(file) as { write: (...all: unknown[]) => Promise<unknown> };
+  await file.close();
+  const full = Object.assign(new Error('ENOSPC: no space left'), { code: 'ENOSPC' });
+  vi.spyOn(handles, 'write').mockRejectedValueOnce(full);
+  await expect(tensorBoardWriter(board)).rejects.toThrow('could not be written: the disk is full;');
+  const [name] = readdirSync(board);
+  await (await openLog(join(board, name!))).close();
+});

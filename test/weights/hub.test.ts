@@ -91,6 +91,7 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
   }
   if (repository === 'o/page') return void response.end('<!doctype html><title>Sign in</title>');
   if (repository === 'o/endless') return void response.writeHead(302, { location: request.url! }).end();
+  if (repository === 'o/inline') return void response.writeHead(302, { location: 'data:,%7B%7D' }).end();
   if (!['o/n', 'o/gated'].includes(repository!)) return void fail(401, 'RepoNotFound');
   if (!['main', 'refs%2Fpr%2F1', COMMIT].includes(revision!)) return void fail(404, 'RevisionNotFound');
   const found = files[file!];
@@ -257,6 +258,7 @@ describe("fromPretrained('hf:...')", () => {
     ['hf:o/busy', 'the server answered with status 503', 'unreadable'],
     ['hf:o/page', "the server's answer for config.json is a web page; check the endpoint", 'damaged'],
     ['hf:o/endless', 'the hub could not be reached (more than 5 redirects)', 'unreadable'],
+    ['hf:o/inline', 'the hub could not be reached (a redirect to no server)', 'unreadable'],
   ])('%s is an error in one sentence', async (name, said, fault) => {
     const error = await failure(name);
     expect(error).toBeInstanceOf(DataError);

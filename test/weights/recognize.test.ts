@@ -105,6 +105,11 @@ describe('files by their content', () => {
       latin1('name: "VGG_ILSVRC_16_layers"\ninput: "data"\ninput_dim: 10\nlayers {\n  bottom: "data"\n'),
       'it is a prototxt',
     ],
+    [
+      'prototxt with a shape',
+      latin1('name: "VGG" # 16\r\ninput_shape {\n  dim: 1\n}\n\ninput_shape: { dim: 3 }\nlayer {\n'),
+      'it is a prototxt',
+    ],
     ['prototxt with comments', latin1('# VGG\n# by VGG\n\nlayer {\n  name: "data"\n}\n'), 'it is a prototxt'],
     [
       'MATLAB',
@@ -138,6 +143,11 @@ describe('files by their content', () => {
     [
       'a description of darknet',
       latin1('[net]\nbatch=1\n[convolutional]\n'),
+      "it is darknet's description of a network",
+    ],
+    [
+      'one with comments',
+      latin1('# VGG # 16\n\n# by darknet\n [net]\nbatch=1\n'),
       "it is darknet's description of a network",
     ],
     ['GGUF', bytes('GGUF', [3, 0, 0, 0], zeros(30)), 'it is a GGUF file'],
@@ -179,6 +189,11 @@ describe('files by their content', () => {
     ['nothing', zeros(0), 'it is empty; get it again'],
     ['blanks', latin1(' \n '), 'it is empty but for blanks'],
     ['a text', latin1('Weights of VGG-16\nfrom somewhere\n'), "it is text ('Weights of VGG-16')"],
+    // Patterns that divide these in several ways never end.
+    ['lines of comments', latin1('# a comment\n'.repeat(1000)), "it is text ('# a comment')"],
+    ['a line of comments', latin1('# '.repeat(5000)), "it is text ('# # #"],
+    ['lines of settings', latin1('name: vgg\n\n'.repeat(1000)), "it is text ('name: vgg')"],
+    ['shapes', latin1('input_shape { dim: 1 }\n\n'.repeat(500)), "it is text ('input_shape { dim: 1 }')"],
     [
       'a pointer',
       latin1('version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n'),

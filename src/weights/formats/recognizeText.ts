@@ -9,7 +9,10 @@ const TEXT_BYTES = 2 ** 14;
 const SERVER_ERROR =
   /^\W*(entry not found|invalid username or password|invalid credentials|repository not found|revision not found|access to (model|this)|404\b|not found|forbidden|unauthorized|access ?denied|rate limit|too many requests|internal (server )?error)/i;
 
-/** Kinds of texts by their beginning. The sentences continue "it is". */
+/**
+ * Kinds of texts by their beginning. The sentences continue "it is". No pattern may divide the same text in several ways, or one that
+ * almost fits takes forever: ten lines of comments did.
+ */
 const TEXTS: readonly (readonly [pattern: RegExp, kind: string])[] = [
   [
     /^version https:\/\/(git-lfs|hawser)/,
@@ -25,7 +28,7 @@ const TEXTS: readonly (readonly [pattern: RegExp, kind: string])[] = [
   ],
   [/^\s*(<!doctype|<\?xml|<error>)/i, 'a web page, perhaps an error page of the server; check the address'],
   [
-    /^\s*((#.*|name|input|input_dim|state|force_backward|default_forward_type)[^{}]*\n|input_shape\s*\{[^}]*\}\s*)*\s*layers?\s*\{/,
+    /^([^\S\n]*(#[^\n]*|\w+[^\S\n]*:[^{}\n]*)?\n|[^\S\n]*input_shape\s*(:\s*)?\{[^}]*\})*[^\S\n]*layers?\s*\{/,
     'a prototxt, which describes a Caffe network; its weights are in the .caffemodel, so convert that to PyTorch or Keras (for example with caffemodel2pytorch) and use the result',
   ],
   [/^\s*node\s*\{/, 'a TensorFlow graph as text; use the weights of the Keras model that it was made from'],
@@ -38,7 +41,7 @@ const TEXTS: readonly (readonly [pattern: RegExp, kind: string])[] = [
     'a Torch7 file as text; read it in Torch7 and save it as binary, then in Python with torchfile.load and safetensors.numpy.save_file',
   ],
   [
-    /^\s*(#.*\s*)*\[(net|convolutional)\]/,
+    /^([^\S\n]*(#[^\n]*)?\n)*[^\S\n]*\[(net|convolutional)\]/,
     "darknet's description of a network; its weights are in the .weights file",
   ],
   [
