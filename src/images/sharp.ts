@@ -6,12 +6,10 @@ import { jpegSize } from './formats/jpegSize.js';
 import { statedSize } from './formats/statedSize.js';
 import type { RawImage } from './rawImage.js';
 import { Refused } from './refused.js';
+import { checkBits } from './twelveBits.js';
 
 /** The most pixels of a side that sharp's libraries have. */
 const MAX_SIDE = 10_000_000;
-
-/** Values of 12 bits stored in 16 are below this. */
-const TWELVE_BITS = 4096;
 
 /**
  * Decodes an image with sharp: upright by its EXIF orientation, other color profiles as sRGB, CMYK as PIL converts it, the upper 8 of
@@ -101,12 +99,7 @@ async function pixels(
 function from16Bits({ data, width, height }: RawImage): RawImage {
   const aligned = data.slice();
   const values = new Uint16Array(aligned.buffer);
-  const largest = values.reduce((most, value) => Math.max(most, value), 0);
-  if (largest > 0 && largest < TWELVE_BITS) {
-    throw new Refused(
-      `none of its 16-bit values is above ${largest}, as if a camera of 12 bits had taken it, and it would be almost black; multiply them by 16, or convert it to 8 bits.`,
-    );
-  }
+  checkBits(values.reduce((most, value) => Math.max(most, value), 0));
   return { data: Uint8Array.from(values, (value) => value >> 8), width, height };
 }
 

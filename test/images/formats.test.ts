@@ -88,6 +88,55 @@ function enlarged(bmp: Uint8Array): Uint8Array {
   return copy;
 }
 
+/** A BMP with a number of 32 bits changed. */
+function changed(name: string, at: number, value: number): Uint8Array {
+  const copy = file(name).slice();
+  new DataView(copy.buffer).setUint32(at, value, true);
+  return copy;
+}
+
+// As Pillow reads them.
+test.each(['rgb555', 'top-down', 'four bits', 'rle8'])(
+  'the pixels of a BMP that does not say where they are follow its colors: %s',
+  async (name) => {
+    expect((await toRgb(changed(name, 10, 0))).data).toEqual((await toRgb(file(name))).data);
+  },
+);
+
+test('a BMP whose pixels begin within its header, or have no bits, is refused, and 32 bits without masks are BGRA', async () => {
+  await expect(toRgb(changed('top-down', 10, 53))).rejects.toThrow('its pixels begin within its header');
+  const without = (name: string) => {
+    const copy = file(name).slice();
+    copy.fill(0, 54, 66);
+    return copy;
+  };
+  await expect(toRgb(without('rgb565'))).rejects.toThrow('its pixels have no bits of color');
+  const bmp = without('masks32');
+  const [b, g, r] = bmp.subarray(66);
+  const { data } = await toRgb(bmp);
+  // The first pixel of the file begins the lowest row.
+  expect([...data.subarray(3 * 7 * 3, 3 * 7 * 3 + 3)]).toEqual([r, g, b]);
+});
+
+test('PGM and PPM of 12 bits in 16 are refused, as PNG and TIFF are', async () => {
+  const pgm = (kind: string, white: number, value: number) =>
+    ascii(
+      `${kind} 1 1 ${white}\n${String.fromCharCode(value >> 8, value & 255).repeat(kind === 'P6' ? 3 : 1)}`,
+    );
+  for (const kind of ['P5', 'P6']) {
+    await expect(toRgb(pgm(kind, 65535, 4095))).rejects.toThrow(
+      'none of its 16-bit values is above 4095, as if a camera of 12 bits had taken it',
+    );
+    for (const [white, value, byte] of [
+      [65535, 0, 0],
+      [65535, 4096, 16],
+      [4095, 4095, 255],
+    ] as const)
+      expect((await toRgb(pgm(kind, white, value))).data).toEqual(Uint8Array.of(byte, byte, byte));
+  }
+  await expect(toRgb(ascii('P2 1 1 65535 4095'))).rejects.toThrow('none of its 16-bit values is above 4095');
+});
+
 test('BMP without a place for its compression is refused', async () => {
   const jpegInside = file('rle8').slice();
   jpegInside[30] = 4;

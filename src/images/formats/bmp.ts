@@ -66,13 +66,19 @@ function headerOf(bytes: Uint8Array): Header {
   }
   const fields =
     isField && bytes.length >= 66 ? [54, 58, 62].map((at) => view.getUint32(at, true)) : undefined;
-  const masks = fields ?? (bits === 16 ? [0x7c00, 0x3e0, 0x1f] : [0xff0000, 0xff00, 0xff]);
-  const start = view.getUint32(10, true);
+  const isEmpty = fields?.every((mask) => mask === 0);
+  if (isEmpty && bits === 16) throw new Error('its pixels have no bits of color');
+  const masks = fields && !isEmpty ? fields : bits === 16 ? [0x7c00, 0x3e0, 0x1f] : [0xff0000, 0xff00, 0xff];
   const first = 14 + size + (isField && size === 40 ? 12 : 0);
+  const step = isCore ? 3 : 4;
+  const colors = bits > 8 ? 0 : (size >= 36 && view.getUint32(46, true)) || 2 ** bits;
+  // As in PIL, without an address the pixels follow the colors.
+  const start = view.getUint32(10, true) || first + step * colors;
+  if (start < 14 + size) throw new Error('its pixels begin within its header');
   return {
     ...{ width, height: Math.abs(signed), isTopDown: signed < 0, bits, compression, start },
     masks: masks as [number, number, number],
-    palette: paletteOf(bytes, first, start, isCore ? 3 : 4, bits),
+    palette: paletteOf(bytes, first, start, step, bits),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { RgbImage } from '../rawImage.js';
+import { checkBits } from '../twelveBits.js';
 
 const [HASH, NEWLINE, ZERO, NINE] = [0x23, 0x0a, 0x30, 0x39];
 
@@ -10,7 +11,7 @@ const isSpace = (byte: number) => byte === 0x20 || (byte >= 9 && byte <= 13);
  * Decodes a file of the netpbm formats: PBM, PGM or PPM, as text (P1 to P3) or binary (P4 to P6). Values from 0 to the file's
  * largest become 0 to 255, rounded as PIL does.
  *
- * @throws Error that says what is wrong.
+ * @throws Error that says what is wrong; Refused if its 16-bit values are of 12 bits.
  */
 export function decodePnm(bytes: Uint8Array, checkSize: (width: number, height: number) => void): RgbImage {
   const kind = bytes[1]! - ZERO;
@@ -31,6 +32,7 @@ export function decodePnm(bytes: Uint8Array, checkSize: (width: number, height: 
   const fewest = isText ? width * height * channels * (isBitmap ? 1 : 2) - 1 : 0;
   if (text.at + fewest > bytes.length) throw new Error('it is truncated');
   const data = new Uint8Array(3 * width * height);
+  let largest = 0;
   for (let i = 0; i < width * height; i++) {
     for (let color = 0; color < 3; color++) {
       const to = 3 * i + color;
@@ -39,10 +41,12 @@ export function decodePnm(bytes: Uint8Array, checkSize: (width: number, height: 
         continue;
       }
       const given = value(channels * i + color);
+      largest = Math.max(largest, given);
       // Ones are black in a bitmap.
       data[to] = isBitmap ? 255 * (1 - given) : scaled(given, white);
     }
   }
+  if (white === 65535) checkBits(largest);
   return { data, width, height };
 }
 
