@@ -1,6 +1,6 @@
 /**
- * What the host does for a training step and a prediction on WebGPU, on Dawn's null device, which computes nothing: programs and
- * submissions, and milliseconds of processor time of the main thread (Node 24; elsewhere, of the process), with tfjs's kernels and
+ * What the host does for a training step and a prediction on WebGPU, on Dawn's null device, which computes nothing: programs,
+ * submissions, buffers and bind groups that it creates, and milliseconds of processor time of the main thread (Node 24; elsewhere, of the process), with tfjs's kernels and
  * with this library's in turns. Prints a row of JSON for each.
  *
  *     npx tsx bench/webgpuHost.ts [--rounds 5] [--steps 50]
@@ -38,11 +38,14 @@ export const NETWORKS = {
 export interface Host {
   programs: number;
   submissions: number;
+  buffers: number;
+  groups: number;
   milliseconds: number;
 }
 
 const { device } = await start();
-const counted = { programs: 0, submissions: 0 };
+const NOTHING = { programs: 0, submissions: 0, buffers: 0, groups: 0 };
+const counted = { ...NOTHING };
 watch();
 
 async function start(): Promise<{ device: { queue: { submit(buffers: unknown[]): void } } }> {
@@ -52,8 +55,18 @@ async function start(): Promise<{ device: { queue: { submit(buffers: unknown[]):
   return backend() as unknown as Awaited<ReturnType<typeof start>>;
 }
 
-/** Counts what is recorded and submitted from now on. */
+/** Counts what is recorded, submitted and created from now on. */
 function watch(): void {
+  const creating = GPUDevice.prototype;
+  const { createBuffer, createBindGroup } = creating;
+  creating.createBuffer = function (descriptor) {
+    counted.buffers++;
+    return createBuffer.call(this, descriptor);
+  };
+  creating.createBindGroup = function (descriptor) {
+    counted.groups++;
+    return createBindGroup.call(this, descriptor);
+  };
   const pass = GPUComputePassEncoder.prototype;
   const dispatch = pass.dispatchWorkgroups;
   pass.dispatchWorkgroups = function (...sides) {
@@ -76,7 +89,7 @@ function milliseconds(): number {
 }
 
 async function measured(work: () => Promise<unknown>): Promise<Host> {
-  Object.assign(counted, { programs: 0, submissions: 0 });
+  Object.assign(counted, NOTHING);
   const before = milliseconds();
   await work();
   return { ...counted, milliseconds: milliseconds() - before };
@@ -121,7 +134,10 @@ export async function prediction(model: ReturnType<typeof vgg>, x: Tensor, steps
 
 function per(steps: number, of: (key: keyof Host) => number): Host {
   const one = (key: keyof Host) => Number((of(key) / steps).toPrecision(3));
-  return { programs: one('programs'), submissions: one('submissions'), milliseconds: one('milliseconds') };
+  return {
+    ...{ programs: one('programs'), submissions: one('submissions') },
+    ...{ buffers: one('buffers'), groups: one('groups'), milliseconds: one('milliseconds') },
+  };
 }
 
 /** Runs work with this library's kernels, or with the backend's own. */
@@ -165,14 +181,14 @@ if (process.argv[1]?.endsWith('webgpuHost.ts')) {
       }
       for (const kernels of ['stock', 'ours'] as const) {
         const [{ programs, submissions }] = found[kernels] as [Host];
+        const { buffers, groups } = found[kernels].at(-1)!;
         const times = found[kernels].map(({ milliseconds }) => milliseconds);
         console.log(
           JSON.stringify({
             network,
             what,
             kernels,
-            programs,
-            submissions,
+            ...{ programs, submissions, buffers, groups },
             milliseconds: Number(median(times).toPrecision(3)),
           }),
         );

@@ -1,5 +1,6 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { computed } from './backend.js';
+import { submit } from './record.js';
 import { type OwnCall, run } from './run.js';
 
 /** Adds a batch's results to those of an epoch, with compensated sums (Kahan 1965), in one program. */
@@ -33,5 +34,8 @@ fn main() {
 }`,
     });
   });
+  // A step ends here. If each begins with nothing recorded, tfjs's pool gives it the buffers that an earlier step had, and their
+  // bind groups are known.
+  submit(backend);
   return [newSums!, newExcess];
 }

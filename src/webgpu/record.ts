@@ -1,5 +1,5 @@
 import { env, type TensorInfo } from '@tensorflow/tfjs-core';
-import type { Binding, WebgpuBackend } from './backend.js';
+import { type Binding, upload, type WebgpuBackend } from './backend.js';
 
 /** WGSL, compiled, with what it was bound to before. */
 interface Compiled {
@@ -37,8 +37,8 @@ export interface Recording {
  */
 const UNIFORMS = 64;
 
-/** Bind groups for each of them. */
-const GROUPS = 16;
+/** Bind groups for each of them: tensors of one size change places in tfjs's pool from step to step. */
+const GROUPS = 32;
 
 /** `GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST`. */
 const USAGE = 0x48;
@@ -51,7 +51,7 @@ const compiledOn = new WeakMap<WebgpuBackend, Map<string, Compiled>>();
  */
 export function record(backend: WebgpuBackend, recording: Recording): void {
   const { label, tensors, workgroups } = recording;
-  for (const { dataId } of tensors) backend.uploadToGPU(dataId);
+  for (const tensor of tensors) upload(backend, tensor);
   const compiled = compile(backend, recording);
   const group = groupOf(backend, compiled, recording);
   for (const { dataId } of tensors) backend.commandQueueOwnedIds.add(dataId);
@@ -65,9 +65,15 @@ export function record(backend: WebgpuBackend, recording: Recording): void {
     backend.endComputePassEncoder();
     backend.activeTimers!.push({ name: label, query: backend.getQueryTime() });
   } else if (backend.dispatchCountInPass >= perSubmission()) {
-    backend.endComputePassEncoder();
-    backend.submitQueue();
+    submit(backend);
   }
+}
+
+/** Submits what is recorded, if anything is. */
+export function submit(backend: WebgpuBackend): void {
+  if (!backend.commandEncoder) return;
+  backend.endComputePassEncoder();
+  backend.submitQueue();
 }
 
 /** Programs that tfjs submits at a time. */

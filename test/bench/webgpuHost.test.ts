@@ -32,6 +32,18 @@ test('a training step takes less than two thirds of the programs', async () => {
   model.dispose();
 });
 
+test('a training step creates one buffer, that of tfjs, and finds most bind groups again', async () => {
+  const model = network(64, 32);
+  await withKernels('ours', async () => {
+    // Tensors change places in the pool for some steps.
+    await trainingStep(model, 4, 20);
+    const { buffers, groups, programs } = await trainingStep(model, 4, 20);
+    expect(buffers).toBeLessThan(2);
+    expect(groups).toBeLessThan(programs / 3);
+  });
+  model.dispose();
+});
+
 test('a training step with batch normalization takes six programs for each, and one of Adam for each variable', async () => {
   const { build, optimizer } = NETWORKS['VGG-16/16, 32x32x3, batch normalization, 64 hidden units'];
   const model = build();

@@ -43,6 +43,7 @@ export function idleBackend({ onCode, onProgram, refCount = () => 1 }: Watched):
       addEventListener() {},
     },
     queue: { writeBuffer() {} },
+    bufferManager: { acquireBuffer: () => ({}) },
     supportTimestampQuery: false,
     tensorMap: { get: () => ({}) },
     uploadToGPU() {},

@@ -40,6 +40,21 @@ describe.skipIf(!available)('recording programs on WebGPU', () => {
     expect(results).toEqual(inputs.map((numbers) => Float32Array.from(numbers, (number) => 2 * number)));
   });
 
+  test('numbers go to buffers that were given back while programs wait', async () => {
+    const inputs = Array.from({ length: 100 }, (_, i) => [i, i + 1, i + 2]);
+    const results = await on('webgpu', () =>
+      inputs.map((numbers) => {
+        const x = tensor(numbers);
+        const between = scaled(x, 2);
+        const y = scaled(between, 3);
+        x.dispose();
+        between.dispose();
+        return y;
+      }),
+    );
+    expect(results).toEqual(inputs.map((numbers) => Float32Array.from(numbers, (number) => 6 * number)));
+  });
+
   test('a tensor without numbers is none of the device', async () => {
     const [result] = await on('webgpu', () => scaled(tensor([], [0, 3]), 2));
     expect(result).toHaveLength(0);
