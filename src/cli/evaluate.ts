@@ -6,7 +6,7 @@ import type { ImageProblem } from 'vgg-blocks/data';
 import { LABELS } from 'vgg-blocks/imagenet';
 import { countBar, writeFileAtomic } from 'vgg-blocks/node';
 import { confusionChart, type Evaluation, type Examples, evaluate } from 'vgg-blocks/train';
-import { isSetFolder } from './data.js';
+import { checkPresent, isSetFolder } from './data.js';
 import { decoding } from './decoder.js';
 import { checkNew, checkReplaced, checkWritable, isFolder, isThere } from './disk.js';
 import { arraysOf } from './evaluatedArrays.js';
@@ -63,6 +63,7 @@ export function evaluateCommand(): Command {
 }
 
 async function run(args: EvaluateArguments, command: Command): Promise<void> {
+  checkPresent(args.data);
   if (isGiven(command, 'memory') && (viewsIn(args) || !isImageFolder(args.data))) {
     throw new Error(
       'evaluate: --memory is for a folder of images that are read twice, without --dense, --crops and --scales; leave it out.',

@@ -3,6 +3,7 @@ import { BYTES, checkArguments, either, optionsOf, TEXT } from '../base/argument
 import { wholeNumber } from '../base/check.js';
 import { printedPath } from '../base/printable.js';
 import { messageOf } from '../base/realm.js';
+import { isAbsent } from '../base/systemReason.js';
 import { decodeImage } from '../images/decode.js';
 import { type RawImage, toRgb } from '../images/pixels.js';
 import { because } from './writeFile.js';
@@ -51,6 +52,10 @@ async function contentOf(path: string): Promise<Uint8Array> {
   try {
     if ((await stat(path)).isFile()) return await readFile(path);
   } catch (cause) {
+    if (isAbsent(cause) && /^[a-z][a-z\d+.-]+:\/\//i.test(path))
+      throw new Error('it is an address, and images are read from files; download it and pass its path.', {
+        cause,
+      });
     throw new Error(because(cause), { cause });
   }
   throw new Error('it is not a file; pass an image.');

@@ -132,6 +132,12 @@ test('refuses views that are none, and of arrays', async () => {
   expect(arrays.error).toContain(
     'evaluate: the images of generated have one size; --dense, --crops and --scales are for a folder of images, so leave them out.',
   );
+  for (const option of [['--crops', '5'], ['--memory', '3'], ['--dense']]) {
+    const absent = await run('evaluate', '--data', at('nope'), ...option, ...weights);
+    expect(absent.error).toContain(
+      `evaluate: ${at('nope')} could not be read: there is no such folder; check the path.`,
+    );
+  }
   const stretched = await run(
     'evaluate',
     '--data',

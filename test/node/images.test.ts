@@ -106,6 +106,11 @@ describe('readImage', () => {
       () => readImage('/nowhere/cat.png'),
       /^\/nowhere\/cat\.png could not be read: there is no such file; check the path\.$/,
     ],
+    [
+      'an address',
+      () => readImage('https://example.com/cat.png'),
+      /^https:\/\/example\.com\/cat\.png could not be read: it is an address, and images are read from files; download it and pass its path\.$/,
+    ],
     ['a folder', () => readImage(folder), /could not be read: it is not a file; pass an image\.$/],
     [
       'a URL',
