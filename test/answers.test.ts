@@ -8,7 +8,7 @@ import {
   type SymbolicTensor,
 } from '@tensorflow/tfjs-layers';
 import { beforeAll, expect, test } from 'vitest';
-import { agreement, compress, correctBiases } from '../src/compress/index.js';
+import { compress, correctBiases } from '../src/compress/index.js';
 import { drawGarments, ImageSet, imageFiles, mnist } from '../src/data/index.js';
 import { cacheFeatures, explain, styleTransfer, visualize } from '../src/features/index.js';
 import { drawImage, PLAIN_PREPROCESSING } from '../src/images/index.js';
@@ -16,12 +16,10 @@ import { vgg } from '../src/index.js';
 import { progressBar } from '../src/node/index.js';
 import {
   type CheckpointStore,
-  diagnose,
   type Examples,
   evaluate,
   evaluateImages,
   memoryStore,
-  predictClasses,
   storedEpochs,
   train,
 } from '../src/train/index.js';
@@ -36,6 +34,7 @@ import {
 } from '../src/weights/index.js';
 import { RAW } from './support/anyArguments.js';
 import { useAnyBackend } from './support/backends.js';
+import { TAKERS } from './support/waitingCalls.js';
 import { OF_THE_CALLER, WRONG_ANSWERS } from './support/wrongAnswers.js';
 
 beforeAll(() => useAnyBackend());
@@ -63,18 +62,6 @@ const setWith = (changes: object): Examples => ({
 });
 const calls = (name: string, functions: Record<string, Call>): Record<string, Call> =>
   Object.fromEntries(Object.entries(functions).map(([what, call]) => [`${name}, ${what}`, call]));
-
-/** What takes examples, with examples of the caller's. */
-const TAKERS: Record<string, (examples: Examples, model: LayersModel) => unknown> = {
-  train: (examples, model) => train(model, { trainSet: examples }, parts),
-  evaluate: (examples, model) => evaluate(model, examples, { batchSize: 20 }),
-  predictClasses: (examples, model) => predictClasses(model, examples, { batchSize: 20 }),
-  diagnose: (examples, model) => diagnose(model, examples),
-  cacheFeatures: (examples, model) => cacheFeatures(model, examples, { batchSize: 20 }),
-  agreement: (examples, model) => agreement(model, model, examples, { batchSize: 20 }),
-  correctBiases: (examples, model) => correctBiases(model, examples, { batchSize: 20 }),
-  compress: (examples, model) => compress(model, { maxError: 0.5, batchSize: 20 }, examples),
-};
 
 /** How examples of the caller's may be wrong. */
 const EXAMPLES: Record<string, (answer: Answer) => object> = {

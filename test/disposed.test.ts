@@ -1,119 +1,13 @@
 import { disposeVariables, memory, type Rank, type Tensor4D, tidy, zeros } from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';
-import { agreement, compress, correctBiases, equalize, foldNorms } from '../src/compress/index.js';
-import { ImageSet } from '../src/data/index.js';
-import {
-  cacheFeatures,
-  embed,
-  explain,
-  faithfulness,
-  featureExtractor,
-  gradCam,
-  imageSimilarity,
-  kernelGrid,
-  perceptualLoss,
-  saliency,
-  styleTransfer,
-  visualize,
-} from '../src/features/index.js';
-import { classify } from '../src/imagenet/index.js';
-import { PLAIN_PREPROCESSING } from '../src/images/index.js';
-import { fullyConvolutional, vgg } from '../src/index.js';
-import { diagnose, evaluate, evaluateImages, predictClasses, throughput, train } from '../src/train/index.js';
-import { encodeWeights, loadWeights, saveModel, toOnnx } from '../src/weights/index.js';
+import { agreement, compress, correctBiases, foldNorms } from '../src/compress/index.js';
+import { explain, featureExtractor, kernelGrid, perceptualLoss, saliency } from '../src/features/index.js';
+import { fullyConvolutional } from '../src/index.js';
+import { evaluate } from '../src/train/index.js';
 import { useAnyBackend } from './support/backends.js';
+import { build, CALLS, type Model, preprocessing, release, set } from './support/waitingCalls.js';
 
-let file: Uint8Array;
-beforeAll(async () => {
-  await useAnyBackend('wasm');
-  const model = build();
-  file = await encodeWeights(model);
-  model.dispose();
-});
-
-const build = () =>
-  vgg([[1, 2]], { inputShape: [4, 4, 3], hiddenUnits: 3, classes: 2, dropout: 0, batchNorm: true });
-type Model = ReturnType<typeof build>;
-
-const preprocessing = { ...PLAIN_PREPROCESSING, crop: 4, resize: { shorterSide: 4 } };
-const image = { data: Uint8Array.from({ length: 48 }, (_, i) => 5 * i), width: 4, height: 4 };
-const other = { ...image, data: image.data.slice().reverse() };
-const set = new ImageSet({
-  images: Uint8Array.from({ length: 40 * 48 }, (_, i) => 7 * i),
-  labels: Uint8Array.from({ length: 40 }, (_, i) => i % 2),
-  shape: [4, 4, 3],
-  classNames: ['a', 'b'],
-});
-const originals = {
-  ...{ length: 3, preprocessing },
-  *originals() {
-    for (let i = 0; i < 3; i++) yield { image, label: 0 };
-  },
-};
-const handler = { save: async () => ({ modelArtifactsInfo: {} }) } as never;
-
-/** Functions that wait while they use a model, each with an option `onProgress` if they have one. */
-const CALLS: Record<string, (model: Model, onProgress: () => void) => Promise<unknown>> = {
-  agreement: (model) => agreement(model, model, set, { batchSize: 8 }),
-  cacheFeatures: async (model, onProgress) =>
-    (await cacheFeatures(model, set, { batchSize: 8, onProgress })).dispose(),
-  classify: (model) =>
-    classify(model, [image, image, image], { preprocessing, batchSize: 1, labels: ['a', 'b'] }),
-  'classify by views': (model) =>
-    classify(model, [image, image, image], { preprocessing, crops: 10, batchSize: 1, labels: ['a', 'b'] }),
-  compress: async (model, onProgress) =>
-    (await compress(model, { maxError: 0.5, onProgress }, set)).model.dispose(),
-  correctBiases: async (model, onProgress) =>
-    (await correctBiases(model, set, { batchSize: 8, onProgress })).dispose(),
-  diagnose: (model) => diagnose(model, set, { batchSize: 8 }),
-  embed: (model) =>
-    embed(model, [image, image, image], { preprocessing, layer: 'block1_conv1', batchSize: 1 }),
-  encodeWeights: (model) => encodeWeights(model),
-  equalize: async (model) => (await equalize(model)).dispose(),
-  evaluate: (model, onProgress) => evaluate(model, set, { batchSize: 8, onProgress }),
-  evaluateImages: (model, onProgress) => evaluateImages(model, originals, { onProgress }),
-  'explain by occlusion': (model, onProgress) =>
-    explain(model, image, { method: 'occlusion', preprocessing, window: 2, stride: 2, onProgress }),
-  'explain by gradients': (model, onProgress) =>
-    explain(model, image, {
-      ...{ method: 'integrated-gradients', preprocessing, steps: 3, batchSize: 1 },
-      onProgress,
-    }),
-  faithfulness: (model, onProgress) =>
-    faithfulness(
-      model,
-      image,
-      { values: Float32Array.from({ length: 16 }, (_, i) => i), width: 4, height: 4, classIndex: 0 },
-      { preprocessing, steps: 20, onProgress },
-    ),
-  gradCam: (model) => gradCam(model, image, { preprocessing }),
-  imageSimilarity: (model) =>
-    imageSimilarity(model, [image, other], { preprocessing, layer: 'block1_conv1', batchSize: 1 }),
-  loadWeights: (model, onProgress) => loadWeights(model, file, { onProgress }),
-  predictClasses: (model, onProgress) => predictClasses(model, set, { batchSize: 8, onProgress }),
-  saliency: (model) => saliency(model, image, { preprocessing, samples: 5 }),
-  saveModel: (model) => saveModel(model, handler),
-  styleTransfer: (model, onProgress) =>
-    styleTransfer(
-      model,
-      { content: image, style: other },
-      {
-        ...{ contentLayers: ['relu1_1'], styleLayers: ['relu1_1'], steps: 3, every: 1, preprocessing },
-        onProgress,
-      },
-    ),
-  throughput: (model) => throughput(model, { seconds: 0, batchSize: 2 }),
-  'throughput of training': (model) => throughput(model, { seconds: 0, batchSize: 2, mode: 'training' }),
-  toOnnx: (model) => toOnnx(model),
-  train: (model, onProgress) =>
-    train(
-      model,
-      { trainSet: set, testSet: set },
-      { epochs: 2, batchSize: 8, microBatchSize: 4, onStep: onProgress },
-    ),
-  visualize: (model, onProgress) =>
-    visualize(model, 'block1_conv1', 0, { steps: 3, preprocessing, onProgress }),
-};
+beforeAll(() => useAnyBackend('wasm'));
 
 const GONE = /^\w+: the (model|base) was disposed while it was in use; dispose it afterwards\.$/;
 
@@ -133,10 +27,7 @@ async function saidWhen(
   const call = CALLS[name]!;
   const running = call(model, () => onProgress?.());
   const onProgress = schedule(dispose);
-  const error = await running.then(
-    () => undefined,
-    (error: Error) => error,
-  );
+  const error = await running.then(release, (error: Error) => error);
   dispose();
   return { said: error?.message, kept: memory().numTensors - before };
 }
@@ -265,7 +156,7 @@ test.each(Object.keys(CALLS))('%s works within tf.tidy, which ends when it first
   tidy(() => {
     running = CALLS[name]!(model, () => {});
   });
-  await running;
+  release(await running);
   model.dispose();
   expect(memory().numTensors).toBe(before);
 });

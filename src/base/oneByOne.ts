@@ -1,6 +1,7 @@
 import { FUNCTION, recordOf } from './arguments.js';
 import { fail, shown } from './check.js';
-import { unlessAborted } from './unlessAborted.js';
+import { calling, isOwnSequence } from './ofCaller.js';
+import { beforeAbort, unlessAborted } from './unlessAborted.js';
 
 const ITERATOR = recordOf('an iterator', { next: FUNCTION });
 
@@ -27,7 +28,8 @@ export async function* oneByOne<T>(
 ): AsyncGenerator<T, void, undefined> {
   const { [Symbol.asyncIterator]: later, [Symbol.iterator]: now } = sequence as AsyncIterable<T> &
     Iterable<T>;
-  const steps = (later ?? now).call(sequence);
+  const steps = calling(() => (later ?? now).call(sequence));
+  const waiting = isOwnSequence(sequence) ? beforeAbort : unlessAborted;
   const odd = (what: string, value: unknown) => {
     drop(value);
     return fail(where, `${what} of ${of} is ${shown(value)}; return ${items} as an async generator does.`);
@@ -40,14 +42,14 @@ export async function* oneByOne<T>(
     }
     return { done: step.done, value: (await step.value) as T };
   };
-  const end = () => unlessAborted(signal, () => steps.return?.());
+  const end = () => waiting(signal, () => steps.return?.());
   let isOpen = false;
   try {
     for (;;) {
       isOpen = true;
       signal?.throwIfAborted();
       isOpen = false;
-      const step = await unlessAborted(signal, next, ({ value }) => drop(value));
+      const step = await waiting(signal, next, ({ value }) => drop(value));
       if (step.done) return;
       isOpen = true;
       yield step.value;

@@ -1,12 +1,27 @@
+import { ofCaller } from './ofCaller.js';
+
 /**
  * Waits for what the caller's code brings, but not beyond an abort that comes meanwhile: it may never come. What begins after the abort,
  * such as the last checkpoint of a run, or has called for it before it first waited, is waited for.
  *
- * @param begin calls the caller's code.
+ * @param begin calls the caller's code, whose errors are noted as the caller's.
  * @param drop receives what comes too late, to give it back.
  * @throws the signal's reason.
  */
 export async function unlessAborted<T>(
+  signal: AbortSignal | undefined,
+  begin: () => T | PromiseLike<T>,
+  drop?: (late: T) => unknown,
+): Promise<T> {
+  try {
+    return await beforeAbort(signal, begin, drop);
+  } catch (error) {
+    throw ofCaller(error);
+  }
+}
+
+/** As {@link unlessAborted}, for what the library's own code brings. */
+export async function beforeAbort<T>(
   signal: AbortSignal | undefined,
   begin: () => T | PromiseLike<T>,
   drop: (late: T) => unknown = () => undefined,

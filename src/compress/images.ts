@@ -1,4 +1,4 @@
-import { dispose, gather, slice, type Tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
+import { dispose, gather, slice, Tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
 import { EXAMPLES, TENSOR } from '../base/arguments.js';
 import { fail, shown } from '../base/check.js';
 import { fits, shapeText } from '../base/shapes.js';
@@ -21,7 +21,8 @@ const FEWEST = 32;
 /** Which images of a set. */
 export type Part = 'calibration' | 'comparison' | 'all';
 
-const isTensor = (images: Images): images is Tensor => TENSOR.holds(images);
+/** Also of one that was disposed since it was checked. */
+const isTensor = (images: Images): images is Tensor => images instanceof Tensor;
 
 /** Throws unless images fit a model. */
 export function checkImages(where: string, graph: Graph, images: Images): void {

@@ -1,7 +1,7 @@
 import { BOOLEAN, optionsOf } from '../base/arguments.js';
 import { checkSeed, wholeNumber } from '../base/check.js';
 import { seededRandom, shuffled } from '../base/random.js';
-import { unlessAborted } from '../base/unlessAborted.js';
+import { beforeAbort } from '../base/unlessAborted.js';
 import { checkBackend } from '../tfjs/backendReady.js';
 
 /** The order of examples in batches, each once: the stored order, or one drawn from `seed`. */
@@ -58,7 +58,7 @@ export async function* prefetched<T>(
   try {
     for (let i = 0; i < batches.length; i++) {
       signal?.throwIfAborted();
-      const loaded = (await unlessAborted(signal, () => next)) as T;
+      const loaded = (await beforeAbort(signal, () => next)) as T;
       next = begin(batches[i + 1]);
       yield loaded;
     }

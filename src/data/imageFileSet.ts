@@ -2,6 +2,7 @@ import { type Tensor1D, type Tensor4D, tensor1d, tensor4d, tidy } from '@tensorf
 import { checkArguments, NUMBERS } from '../base/arguments.js';
 import { fail, wholeNumber } from '../base/check.js';
 import { crc32 } from '../base/crc32.js';
+import { ownSequence } from '../base/ofCaller.js';
 import { inParallel } from '../base/parallel.js';
 import { seededRandom } from '../base/random.js';
 import { messageOf } from '../base/realm.js';
@@ -92,7 +93,7 @@ export class ImageFileSet {
    */
   batches(options: ImageFileBatchOptions): AsyncGenerator<{ xs: Tensor4D; ys: Tensor1D }, void, undefined> {
     const batches = batchIndices('ImageFileSet', this.length, options);
-    return this.#run(batches, options);
+    return ownSequence(this.#run(batches, options));
   }
 
   /**

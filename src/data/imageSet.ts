@@ -21,6 +21,7 @@ import {
 } from '../base/arguments.js';
 import { checkSeed, fail, numberThat, shown, wholeNumber } from '../base/check.js';
 import { crc32 } from '../base/crc32.js';
+import { ownSequence } from '../base/ofCaller.js';
 import { mix } from '../base/random.js';
 import { size } from '../base/shapes.js';
 import { type BatchAugmentation, changed, checkBatchAugmentation, type PixelBatch } from './augmentBatch.js';
@@ -217,7 +218,7 @@ export class ImageSet {
   batches(options: BatchOptions): IterableIterator<ImageBatch> {
     const batches = batchIndices('ImageSet', this.length, options);
     const whole = ({ length }: readonly number[]) => length === options.batchSize;
-    return this.#run(options.dropRemainder ? batches.filter(whole) : batches, options.seed);
+    return ownSequence(this.#run(options.dropRemainder ? batches.filter(whole) : batches, options.seed));
   }
 
   /** Names the content for checkpoints of training: a checksum of images and labels, the size, the augmentation. */

@@ -33,6 +33,8 @@ export async function imageTensor(
   wholeNumber(where, 'size', size, 1, MAX_SIDE);
   const { width, height } = fittedSize(pixels, size);
   const { data } = resizeBilinear(pixels, width, height);
+  // It may have been removed meanwhile.
+  checkBackend(where);
   return tensor4d(
     Float32Array.from(data, (byte) => byte / 255),
     [1, height, width, 3],

@@ -59,5 +59,7 @@ export async function preprocessed(
   for (const [i, image] of all.entries()) {
     await prepareInto(values.subarray(i * size, (i + 1) * size), where, image, preprocessing);
   }
+  // It may have been removed meanwhile.
+  checkBackend(where);
   return tensor4d(values, [all.length, crop, crop, depthOf(preprocessing)]);
 }

@@ -1,4 +1,4 @@
-import { unlessAborted } from '../base/unlessAborted.js';
+import { beforeAbort } from '../base/unlessAborted.js';
 import { ConnectionError } from './errors.js';
 
 /** How long a server may send nothing, in milliseconds. */
@@ -23,7 +23,7 @@ export async function unlessIdle<T>(next: Promise<T>, signal?: AbortSignal): Pro
     );
   });
   try {
-    return await unlessAborted(signal, () => Promise.race([next, idle]));
+    return await beforeAbort(signal, () => Promise.race([next, idle]));
   } finally {
     clearTimeout(timer);
   }

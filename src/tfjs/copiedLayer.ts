@@ -6,6 +6,7 @@ import {
   type SymbolicTensor,
   model as tfjsModel,
 } from '@tensorflow/tfjs-layers';
+import { numbersIn } from './disposed.js';
 import { applied, compute, graphOf } from './graph.js';
 import { ownOnce } from './models.js';
 import { sharedLayer, uniqueLayerNames } from './sharedLayer.js';
@@ -68,5 +69,5 @@ function isLayer(value: unknown): value is layers.Layer {
 
 function copied(variable: LayerVariable): LayerVariable {
   const { dtype, originalName, trainable, constraint } = variable;
-  return new LayerVariable(variable.read(), dtype, originalName, trainable, constraint);
+  return new LayerVariable(numbersIn(variable), dtype, originalName, trainable, constraint);
 }

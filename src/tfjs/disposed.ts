@@ -1,5 +1,5 @@
 import { engine, type Tensor } from '@tensorflow/tfjs-core';
-import type { LayersModel } from '@tensorflow/tfjs-layers';
+import type { LayersModel, LayerVariable } from '@tensorflow/tfjs-layers';
 import { MODEL } from '../base/arguments.js';
 import { attempted, fail } from '../base/check.js';
 
@@ -24,8 +24,31 @@ export function checkNumbers(where: string, model: LayersModel): void {
 
 /** Whether the numbers of all weights are there: `tf.disposeVariables` takes them and marks none as disposed. */
 function hasWeights({ weights }: Pick<LayersModel, 'weights'>): boolean {
-  const { tensorInfo } = engine().state;
-  return weights.every((weight) => tensorInfo.has((weight.read() as Tensor).dataId));
+  return weights.every((weight) => hasNumbers(weight.read() as Tensor));
+}
+
+const hasNumbers = ({ dataId }: Tensor) => engine().state.tensorInfo.has(dataId);
+
+/** The numbers of a variable, of which a clone or another variable would count as a tensor even where they are gone. */
+export function numbersIn(variable: LayerVariable): Tensor {
+  const numbers = variable.read() as Tensor;
+  if (!hasNumbers(numbers)) throw new Error(`${variable.originalName} is disposed.`);
+  return numbers;
+}
+
+/** Throws if what a function has made is, or has, a model without its numbers, of which the rest is disposed. */
+export function checkMade(where: string, made: unknown): void {
+  const models = [made, attempted(() => (made as { model?: unknown }).model)].filter(
+    MODEL.holds,
+  ) as LayersModel[];
+  for (const model of models) {
+    if (hasWeights(model)) continue;
+    model.dispose();
+    fail(
+      where,
+      'the weights of the new model were disposed while it was made, as by tf.disposeVariables(); call that before or afterwards.',
+    );
+  }
 }
 
 /** Throws if a model or a tensor was disposed since it was checked. */

@@ -1,30 +1,53 @@
-import { getBackend } from '@tensorflow/tfjs-core';
+import { engine, getBackend } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { fail } from '../base/check.js';
+import { isOfCaller } from '../base/ofCaller.js';
 import { clauseOf, firstLineOf, isError } from '../base/realm.js';
-import { checkInUse, isModel, type Used } from './disposed.js';
+import { checkInUse, checkMade, isModel, type Used } from './disposed.js';
 import { failingLayer } from './failingLayer.js';
 import { memoryFailure } from './outOfMemory.js';
 
-/** What TensorFlow.js throws where a model or a tensor is disposed, of which it does not always know. */
-const isRaw = (error: unknown) =>
+/**
+ * Whether an error, or its cause, is what TensorFlow.js throws where a model or a tensor is disposed, of which it does not always know, or
+ * a backend removed.
+ */
+export const isRaw = (error: unknown): boolean =>
   isError(error) &&
-  (error.name === 'TypeError' || / is (already )?disposed\.$|^Maximum call stack/.test(error.message));
+  (error.name === 'TypeError' ||
+    / is (already )?disposed\.$|^Maximum call stack|has not yet been initialized/.test(error.message) ||
+    isRaw(error.cause));
 
 /**
  * Works with models and tensors of the caller's, who may dispose them meanwhile, as in a callback, and whose layers TensorFlow.js may be
- * unable to compute. It would say so in its own words, and name neither function nor layer.
+ * unable to compute. It would say so in its own words, and name neither function nor layer. What the caller's own functions throw comes
+ * back as it is.
  */
 export async function inUse<T>(where: string, used: Used, work: () => T | Promise<T>): Promise<T> {
   // A tf.tidy around the call ends when the call first waits, and would dispose what was made before.
   await undefined;
+  const name = getBackend();
+  const backend = engine().registry[name];
   try {
-    return await work();
+    const made = await work();
+    checkMade(where, made);
+    return made;
   } catch (error) {
-    if (isRaw(error)) checkInUse(where, used);
-    const said = isForeign(where, error) ? reasonOf(used, error) : undefined;
+    if (isOfCaller(error)) throw error;
+    if (isRaw(error)) {
+      if (engine().registry[name] !== backend)
+        fail(where, `the backend ${name} was removed while it was in use; remove it afterwards.`);
+      checkInUse(where, used);
+    }
+    const said = isForeign(where, error) ? (reasonOf(used, error) ?? lostTensor(error)) : undefined;
     throw said === undefined ? error : new RangeError(`${where}: ${said}`, { cause: error });
   }
 }
+
+/** What is said where a tensor of the library's own is gone. */
+const lostTensor = (error: unknown): string | undefined =>
+  /\bbackend\b|^Tensor is disposed\.$|^Maximum call stack/.test(firstLineOf(error))
+    ? 'a tensor was disposed while it was in use, as by a scope that another part of the program ended; end scopes where they begin, without waiting in between.'
+    : undefined;
 
 /** Whether an error may be TensorFlow.js's or a layer's: it is not the library's, an aborted signal's or about memory. */
 function isForeign(where: string, error: unknown): boolean {

@@ -1,6 +1,7 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { optional, SEQUENCE, TENSOR } from '../base/arguments.js';
 import { fail, shown } from '../base/check.js';
+import { calling } from '../base/ofCaller.js';
 import { oneByOne } from '../base/oneByOne.js';
 import { fits, shapeText } from '../base/shapes.js';
 import { classifierOutputs } from '../tfjs/classifier.js';
@@ -58,7 +59,7 @@ export async function* givenBatches(
   { signal, ...order }: BatchesTaken,
   batchSize?: number,
 ): AsyncGenerator<Batch, void, undefined> {
-  const batches = examples.batches(order);
+  const batches = calling(() => examples.batches(order));
   if (!SEQUENCE.holds(batches)) {
     disposeWithin(batches);
     fail(

@@ -1,7 +1,8 @@
 import { dispose, type Scalar, tidy, type Variable } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { breathing } from '../base/breathing.js';
-import { fail } from '../base/check.js';
+import { attempted, fail } from '../base/check.js';
+import { numbersIn } from '../tfjs/disposed.js';
 import { changedInPlace } from '../tfjs/finiteWeights.js';
 import { fuseLayers } from '../tfjs/fusedLayers.js';
 import { fuseNorms } from '../tfjs/fusedNorm.js';
@@ -104,17 +105,26 @@ export function startRun(
     ...{ steps: 0, learningRate: chosen.learningRate, microBatchSize },
     followFreezing() {
       if (prepared?.frozen === frozen()) return;
+      if (trainedWeights(model).length === 0)
+        fail(where, 'all layers were frozen while the model was trained; leave one that is trained.');
       release();
       prepared = prepare();
       Object.assign(run, prepared);
     },
     async paused(work) {
-      release();
-      try {
-        return await work();
-      } finally {
+      const goOn = () => {
         prepared = prepare();
         Object.assign(run, prepared);
+      };
+      release();
+      try {
+        const result = await work();
+        goOn();
+        return result;
+      } catch (error) {
+        // The model may be disposed, of which the error says nothing.
+        if (!prepared) attempted(goOn);
+        throw error;
       }
     },
     end() {
@@ -142,8 +152,6 @@ export async function step(run: Run, given: Batch, signal?: AbortSignal): Promis
   try {
     run.followFreezing();
     const weights = trainedWeights(run.model);
-    if (weights.length === 0)
-      fail('train', 'all layers were frozen while the model was trained; leave one that is trained.');
     checkOwnState(run.chosen, weights);
     changedInPlace(weights);
     const parts = partsOf(batch.xs.shape[0]!, run.microBatchSize);
@@ -201,9 +209,11 @@ async function stepOfParts(
   const { model, chosen, objective, drawing } = run;
   // All slots before the first step, so that all steps lay out their memory alike.
   if (chosen.owned) (chosen.optimizer as LeanOptimizer).createSlots(weights);
-  const count = tidy(() => objective.count(batch));
   // Each part moves the statistics of batch normalization.
-  const statistics = model.nonTrainableWeights.map((weight) => ({ weight, before: weight.read().clone() }));
+  const statistics = model.nonTrainableWeights
+    .map((weight) => ({ weight, now: numbersIn(weight) }))
+    .map(({ weight, now }) => ({ weight, before: now.clone() }));
+  const count = tidy(() => objective.count(batch));
   const between = async () => {
     await run.breathe();
     signal?.throwIfAborted();

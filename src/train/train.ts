@@ -1,5 +1,6 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail } from '../base/check.js';
+import { isOfCaller } from '../base/ofCaller.js';
 import { owning } from '../base/owning.js';
 import { isStopped } from '../base/unlessAborted.js';
 import { inUse } from '../tfjs/inUse.js';
@@ -49,7 +50,7 @@ export async function train(
         if (diagnosis) history.diagnosis = diagnosis;
         return history;
       } catch (error) {
-        const reason = memoryFailure(error);
+        const reason = isOfCaller(error) ? undefined : memoryFailure(error);
         throw reason === undefined ? error : outOfMemory(reason, training);
       }
     }),

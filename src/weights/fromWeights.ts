@@ -19,6 +19,8 @@ import type { VggOptions } from '../core/options.js';
 import { PADDINGS } from '../core/sizes.js';
 import { buildVgg } from '../core/vgg.js';
 import type { Source } from '../io/source.js';
+import { checkMade } from '../tfjs/disposed.js';
+import { inUse, isRaw } from '../tfjs/inUse.js';
 import { fromStore } from './browserStore.js';
 import { configuredModel } from './configuration/configuredModel.js';
 import { vggByConfiguration } from './configuration/vgg.js';
@@ -163,7 +165,7 @@ export async function loadedFrom(
     rename,
     layout,
   };
-  return withCheckpoint(stored.source, callers, async (checkpoint, reading) => {
+  const load = async (checkpoint: Checkpoint, reading: WeightFileOptions): Promise<LoadedNetwork> => {
     const configured = vggByConfiguration(checkpoint);
     if (!configured && checkpoint.configuration !== undefined) {
       check(checkpoint.file, undefined);
@@ -179,18 +181,27 @@ export async function loadedFrom(
       given,
     );
     const built = build(where, network, options);
-    try {
+    return filled(where, built, async () => {
       const targets = targetsOf(where, built);
       const pairs = placed.map((pair) => ({ ...pair, target: targets.get(pair.target.role)! }));
       await fillModel(checkpoint, pairs, report, reading);
       initializeMissing(targets, report, options.seed);
       setMetadata(built, metadata);
       return { model: built, network, report, metadata };
-    } catch (error) {
-      built.dispose();
-      throw error;
-    }
-  });
+    });
+  };
+  return inUse(where, {}, () => withCheckpoint(stored.source, callers, load));
+}
+
+/** Fills a new model, and disposes of it if that fails, as where its weights are disposed meanwhile. */
+async function filled<T>(where: string, model: LayersModel, fill: () => Promise<T>): Promise<T> {
+  try {
+    return await fill();
+  } catch (error) {
+    if (isRaw(error)) checkMade(where, model);
+    model.dispose();
+    throw error;
+  }
 }
 
 /** Builds what a configuration describes, if that is not a VGG that `buildVgg` builds. */
@@ -201,16 +212,13 @@ async function fromConfiguration(
   reading: WeightFileOptions,
 ): Promise<LoadedNetwork> {
   const { model, pairs, report, network } = await configuredModel(where, checkpoint, { ...given }, strict);
-  try {
+  return filled(where, model, async () => {
     await fillModel(checkpoint, pairs, report, reading);
     const ownOutputs = given.includeTop ?? true;
     const metadata = metadataFor(checkpoint.file, model.outputs, metadataIn(checkpoint), ownOutputs);
     setMetadata(model, metadata);
     return { model, network, report, metadata };
-  } catch (error) {
-    model.dispose();
-    throw error;
-  }
+  });
 }
 
 /** Builds the network, unfilled. timm's with num_classes=0 ends before the last layer. */

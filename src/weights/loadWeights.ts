@@ -1,6 +1,7 @@
 import { dispose, type Tensor, tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { BOOLEAN, checkArguments, MODEL, oneFrom, optionsOf, SOURCE } from '../base/arguments.js';
+import { isOfCaller } from '../base/ofCaller.js';
 import { size } from '../base/shapes.js';
 import { unlessAborted } from '../base/unlessAborted.js';
 import type { ConvArch } from '../core/arch.js';
@@ -152,7 +153,6 @@ async function readPairs(
   const total = pairs.reduce((sum, { parameter }) => sum + byteLength(parameter.tensor), 0);
   let done = 0;
   const scatter = scatterOnBackend();
-  let ofCaller: { error: unknown } | undefined;
   for (const pair of pairs) {
     const { parameter, target, addToVariance } = pair;
     await store(pair, async (into) => {
@@ -161,12 +161,7 @@ async function readPairs(
         scatter,
         async report(bytes) {
           done += bytes;
-          try {
-            await unlessAborted(signal, () => onProgress?.({ done, total, unit: 'bytes', source: file }));
-          } catch (error) {
-            ofCaller = { error };
-            throw error;
-          }
+          await unlessAborted(signal, () => onProgress?.({ done, total, unit: 'bytes', source: file }));
         },
       });
       if (nonFinite > 0) report.nonFinite.push({ weight: target.role, count: nonFinite });
@@ -176,8 +171,7 @@ async function readPairs(
         });
     }).catch((error: unknown) => {
       signal?.throwIfAborted();
-      if (ofCaller) throw ofCaller.error;
-      if (error instanceof WeightFileError) throw error;
+      if (isOfCaller(error) || error instanceof WeightFileError) throw error;
       throw new WeightFileError(file, `it could not be loaded: ${reason(error)}.`, {
         tensor: parameter.tensor.name,
         cause: error,

@@ -85,8 +85,8 @@ export async function cacheFeatures(
     options.teacher === undefined ? undefined : teacherOf('cacheFeatures', options.teacher, examples);
   const rows = examples.length * passes;
   const { signal } = options;
-  const store = await open({ rows, rowLength }, maxBytes, options.overflow, signal);
   return inUse('cacheFeatures', { base, teacher: teacher?.model }, async () => {
+    const store = await open({ rows, rowLength }, maxBytes, options.overflow, signal);
     try {
       await checkWeights('cacheFeatures', base);
       const labels = new Int32Array(rows);

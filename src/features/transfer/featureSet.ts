@@ -2,6 +2,7 @@ import { type Tensor, type Tensor1D, type Tensor2D, tensor, tensor1d, tensor2d }
 import { checkArguments, FLOATS, FUNCTION, kind, recordOf } from '../../base/arguments.js';
 import { fail } from '../../base/check.js';
 import { crc32 } from '../../base/crc32.js';
+import { ownSequence } from '../../base/ofCaller.js';
 import { seededRandom } from '../../base/random.js';
 import { type BatchOrder, batchIndices, prefetched } from '../../data/batches.js';
 
@@ -129,7 +130,7 @@ export class FeatureSet {
     const { seed } = options;
     // A stream other than the order's, so the order stays that of the examples themselves.
     const pass = seed === undefined ? 0 : seededRandom(seed, 1).below(this.#passes);
-    return this.#run(batches, pass * this.length);
+    return ownSequence(this.#run(batches, pass * this.length));
   }
 
   /** Names the content for checkpoints of training: a checksum of all features, of their labels, and of a teacher's logits. */
