@@ -8,6 +8,7 @@ import { type ConvInfo, pixelCount } from '../src/webgpu/filterGradient.js';
 import { tileParts, tilesFor } from '../src/webgpu/filterTiles.js';
 import { layoutFor } from '../src/webgpu/multiply.js';
 import { invocationsOf, type Tile } from '../src/webgpu/product.js';
+import { rotatesFirst } from '../src/webgpu/rotateFilter.js';
 import * as stock from './webgpuStock.js';
 
 /** What a program does. */
@@ -70,7 +71,7 @@ function ofConvolution(info: ConvInfo, wantsX: boolean, isPooled: boolean): Kern
     { kernel: 'Conv2D', stock: [stock.product(outputs)], ours: product(outputs) },
     { kernel: 'Conv2DBackpropFilter', stock: [stock.oneWeightEach(pixels, weights)], ours: parts },
     ...(wantsX
-      ? [{ kernel: 'Conv2DBackpropInput', stock: [stock.naive(inputs)], ours: product(inputs) }]
+      ? [{ kernel: 'Conv2DBackpropInput', stock: [stock.naive(inputs)], ours: ofImages(inputs) }]
       : []),
     // That of a pooled one is done with the pooling's.
     ...(isPooled ? [] : [reluAndBias(pixels, info.outChannels)]),
@@ -194,6 +195,14 @@ function product([rows, columns, terms]: Sides): Count[] {
     parts: parts * lanes,
   });
   return parts === 1 ? [sums] : [sums, added([rows, columns], parts)];
+}
+
+/** The gradient of images: the filter is rotated first where that is worth a program. */
+function ofImages([rows, columns, terms]: Sides): Count[] {
+  const [weights, sums] = [columns * terms, product([rows, columns, terms])];
+  const pass = { kernel: 'rotate filter', invocations: 64 * Math.ceil(weights / 64), steps: 0 };
+  const rotation = { ...pass, bytes: 8 * weights, workgroupBytes: 0, operations: 0 };
+  return rotatesFirst({ rows, columns, terms }) ? [rotation, ...sums] : sums;
 }
 
 function few(info: ConvInfo): Count[] {

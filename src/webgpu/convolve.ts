@@ -2,6 +2,7 @@ import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { type Convolution, productOf } from './convolution.js';
 import { layoutFor, multiplyInTiles } from './multiply.js';
 import type { Tile } from './product.js';
+import { rotateFilter, rotatesFirst } from './rotateFilter.js';
 import type { Tools } from './run.js';
 import { type WinogradVariant, winograd, winogradVariants } from './winograd.js';
 
@@ -12,11 +13,18 @@ const WINOGRAD = { channels: 64, pixels: 4096 };
 type Variant = WinogradVariant | { outputs?: undefined; tile: Tile };
 
 /** Computes a convolution in the way that is the fastest: as a product in tiles, or by Winograd's algorithm where that is allowed. */
-export function convolve(
-  { backend, tuner, forms, allowsWinograd }: Omit<Tools, 'halfWeights'>,
-  convolution: Convolution,
-): TensorInfo {
+export function convolve(tools: Omit<Tools, 'halfWeights'>, convolution: Convolution): TensorInfo {
+  const { backend, tuner, forms, allowsWinograd } = tools;
   const product = productOf(convolution);
+  // Winograd's algorithm transforms the filter itself.
+  if (convolution.rotated && !allowsWinograd && rotatesFirst(product)) {
+    const filter = rotateFilter(backend, convolution.filter);
+    try {
+      return convolve(tools, { ...convolution, filter, rotated: false });
+    } finally {
+      backend.disposeData(filter.dataId);
+    }
+  }
   const layout = layoutFor(product);
   const tiles: Variant[] = layout.tiles.map((tile) => ({ tile }));
   const others = allowsWinograd ? winogradVariants(backend, convolution) : [];

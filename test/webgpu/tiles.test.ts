@@ -5,7 +5,8 @@ import { productOf } from '../../src/webgpu/convolution.js';
 import { convolve } from '../../src/webgpu/convolve.js';
 import { KeptForms } from '../../src/webgpu/keptForms.js';
 import { layoutFor, multiplyInTiles, tilesFor } from '../../src/webgpu/multiply.js';
-import type { Tuner } from '../../src/webgpu/tuner.js';
+import { rotateFilter } from '../../src/webgpu/rotateFilter.js';
+import { Tuner } from '../../src/webgpu/tuner.js';
 import { available, error, random } from './compare.js';
 
 describe.skipIf(!available)('tiles of a product on WebGPU', () => {
@@ -44,6 +45,37 @@ describe.skipIf(!available)('tiles of a product on WebGPU', () => {
     expect(first!.some((number) => number !== 0)).toBe(true);
     for (const other of others) expect(other).toEqual(first);
   });
+
+  test.each([
+    [3, 3, 8, 36],
+    [2, 3, 5, 20],
+    [1, 1, 7, 3],
+  ])(
+    'a filter of %i x %i, %i to %i channels, that is rotated first gives the same bits',
+    async (...shape) => {
+      await setBackend('webgpu');
+      const gpu = backend() as unknown as WebgpuBackend;
+      const forms = new KeptForms(gpu);
+      const tools = { backend: gpu, tuner: new Tuner(false), forms, allowsWinograd: false };
+      const results = tidy(() => {
+        const filter = random(shape, 1);
+        const made = { x: random([2, 7, 9, shape[3]], 2), pad: [1, 1] as [number, number] };
+        const outShape: [number, number, number, number] = [2, 8 - shape[0] + 2, 10 - shape[1] + 1, shape[2]];
+        const first = rotateFilter(gpu, filter);
+        const both = [
+          convolve(tools, { ...made, filter, rotated: true, outShape }),
+          convolve(tools, { ...made, filter: first, outShape }),
+        ];
+        gpu.disposeData(first.dataId);
+        return both.map((result) => engine().makeTensorFromTensorInfo(result));
+      });
+      forms.close();
+      const [read, stored] = await Promise.all(results.map((result) => result.data()));
+      for (const result of results) result.dispose();
+      expect(read!.some((number) => number !== 0)).toBe(true);
+      expect(stored).toEqual(read);
+    },
+  );
 
   test.each([
     { inChannels: 32, outChannels: 20, rotated: false, bias: true },
