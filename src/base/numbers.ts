@@ -17,6 +17,16 @@ export function bytesText(bytes: number): string {
   return `${Number((bytes / 1024 ** at).toPrecision(3))} ${units[at]}`;
 }
 
+/** The smallest and the largest of numbers, however many: as arguments of a function, 130,000 overflow the stack. */
+export function extremes(numbers: Iterable<number>): [lowest: number, highest: number] {
+  let [lowest, highest] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const number of numbers) {
+    lowest = Math.min(lowest, number);
+    highest = Math.max(highest, number);
+  }
+  return [lowest, highest];
+}
+
 /** Where the largest number is, the first of equal ones: from `at`, among `count`. */
 export function largestOf(numbers: ArrayLike<number>, at = 0, count = numbers.length): number {
   let best = 0;

@@ -17,7 +17,8 @@ export async function imagePaths(
   patterns: readonly string[],
   complain: (line: string) => void,
 ): Promise<string[]> {
-  const paths: string[] = [];
+  // Gathered in lists: as arguments of `push`, 130,000 paths overflow the stack.
+  const found: string[][] = [];
   let unreadable = 0;
   const report = (folder: string, error: unknown) => {
     unreadable++;
@@ -28,15 +29,15 @@ export async function imagePaths(
   };
   for (const pattern of patterns) {
     const before = unreadable;
-    const found = await stat(pattern).catch(() => undefined);
-    if (found?.isDirectory()) {
+    const stats = await stat(pattern).catch(() => undefined);
+    if (stats?.isDirectory()) {
       const inside = await imagesBelow(pattern, complain, report);
       if (inside.length === 0 && unreadable === before) {
         process.exitCode ??= 1;
         complain(`${pattern} contains no images.`);
       }
-      paths.push(...inside);
-    } else if (!found && isDynamicPattern(pattern)) {
+      found.push(inside);
+    } else if (!stats && isDynamicPattern(pattern)) {
       const matches = await glob(pattern.replaceAll('\\', '/'), {
         absolute: isAbsolute(pattern),
         fs: { readdir: reporting(report) },
@@ -45,10 +46,10 @@ export async function imagePaths(
         process.exitCode ??= 1;
         complain(`${pattern} matches no files.`);
       }
-      paths.push(...matches.sort());
-    } else paths.push(pattern);
+      found.push(matches.sort());
+    } else found.push([pattern]);
   }
-  return paths;
+  return found.flat();
 }
 
 /** Receives a folder that could not be read. */
@@ -91,16 +92,16 @@ async function filesBelow(folder: string, above: readonly string[], report: Repo
   try {
     const real = await realpath(folder);
     if (above.includes(real)) return [];
-    const files: string[] = [];
+    const files: string[][] = [];
     for (const name of (await readdir(folder)).filter((one) => !isIgnored(one)).sort()) {
       const path = join(folder, name);
       const isFolder = await stat(path).then(
         (found) => found.isDirectory(),
         () => false,
       );
-      files.push(...(isFolder ? await filesBelow(path, [...above, real], report) : [path]));
+      files.push(isFolder ? await filesBelow(path, [...above, real], report) : [path]);
     }
-    return files;
+    return files.flat();
   } catch (error) {
     report(folder, error);
     return [];

@@ -4,6 +4,7 @@ import { imageDistance, lpips, readLpipsCalibration } from 'vgg-blocks/features'
 import { overlay, type RawImage, resizeBilinear, toRgb } from 'vgg-blocks/images';
 import { countBar, writeImage } from 'vgg-blocks/node';
 import { setMetadata } from 'vgg-blocks/weights';
+import { extremes } from '../base/numbers.js';
 import { messageOf } from '../base/realm.js';
 import { decoding } from './decoder.js';
 import { checkNew } from './disk.js';
@@ -155,7 +156,7 @@ function summarize(
 ) {
   if (pairs > 1 && distances.length > 0 && !json) {
     const mean = distances.reduce((total, one) => total + one, 0) / distances.length;
-    say(`mean ${mean.toFixed(4)}, largest ${Math.max(...distances).toFixed(4)}`);
+    say(`mean ${mean.toFixed(4)}, largest ${extremes(distances)[1].toFixed(4)}`);
   }
   const above = max === undefined ? 0 : distances.filter((one) => one > max).length;
   if (above > 0) complain(`lpips: ${above} of ${pairs} distances are above ${max}.`);

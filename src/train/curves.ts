@@ -1,5 +1,6 @@
 import { checkArguments } from '../base/arguments.js';
 import { fail } from '../base/check.js';
+import { extremes } from '../base/numbers.js';
 import { linear, logarithmic, tickStep, ticks } from '../figures/scale.js';
 import { COLORS, element, FAINT, svg, text } from '../figures/svg.js';
 import { type EpochRow, HISTORY } from './history.js';
@@ -38,7 +39,7 @@ export function curves(given: { epochs: readonly EpochRow[] }): string {
     }),
   })).filter(({ points }) => points.length > 0);
   const [first, last] = [epochs[0]!.epoch, epochs.at(-1)!.epoch];
-  const highest = Math.max(1, ...series.flatMap(({ points }) => points.map(([, value]) => value)));
+  const [, highest] = extremes([1, ...series.flatMap(({ points }) => points.map(([, value]) => value))]);
   const step = tickStep(highest, 6);
   const top = step * Math.ceil(highest / step);
   const x = first === last ? () => (X[0] + X[1]) / 2 : linear([first, last], X);
@@ -81,7 +82,7 @@ function rateStrip(
   x: (epoch: number) => number,
 ): string[] {
   const values = rates.map(([, rate]) => rate);
-  const [lowest, highest, last] = [Math.min(...values), Math.max(...values), values.at(-1)!];
+  const [[lowest, highest], last] = [extremes(values), values.at(-1)!];
   const interval = [SIZE.height + STRIP - 14, SIZE.height + 14] as const;
   const inSteps = lowest > 0 && 2 * new Set(values).size <= values.length;
   const bottom = inSteps ? lowest : 0;

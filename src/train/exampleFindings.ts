@@ -1,3 +1,4 @@
+import { extremes } from '../base/numbers.js';
 import type { Batch } from './batch.js';
 import { type Advice, eitherOf, type Finding } from './finding.js';
 import type { Probe } from './probe.js';
@@ -5,8 +6,8 @@ import type { Probe } from './probe.js';
 /** Labels from which nothing can be learned. */
 export async function labelFinding({ ys }: Batch, classes: number): Promise<Finding | undefined> {
   if (ys.rank !== 1) return undefined;
-  const labels = [...(await ys.data())];
-  const [lowest, highest] = [Math.min(...labels), Math.max(...labels)];
+  const labels = await ys.data();
+  const [lowest, highest] = extremes(labels);
   const found = (text: string, advice: Advice): Finding => ({ fault: 'labels', layers: [], text, ...advice });
   if (lowest < 0 || highest >= classes) {
     return found(

@@ -44,3 +44,20 @@ test('says which folders cannot be read, for a folder and for a glob, and ends w
     { paths: [at('open', 'a.ppm')], lines: [line], code: 1 },
   ]);
 });
+
+test('lists more images than a function can have arguments', () => {
+  // No folder has to be made of so many: the listing says that it has them.
+  const script = `
+    import fs from 'node:fs';
+    import { syncBuiltinESMExports } from 'node:module';
+    const names = Array.from({ length: 200_000 }, (_, i) => i + '.ppm');
+    fs.promises.readdir = async () => names;
+    fs.promises.realpath = async (path) => path;
+    fs.promises.stat = async (path) => ({ isDirectory: () => path === 'many', isFile: () => false });
+    syncBuiltinESMExports();
+    const { imagePaths } = await import('./src/cli/imagePaths.ts');
+    console.log((await imagePaths(['many', 'one.ppm'], console.log)).length);`;
+  const options = ['--import', 'tsx', '--input-type=module', '--eval', script];
+  const printed = execFileSync(process.execPath, options, { cwd: root, encoding: 'utf8' });
+  expect(printed).toBe('200001\n');
+});
