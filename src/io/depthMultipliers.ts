@@ -1,3 +1,4 @@
+import { textOf } from '../base/check.js';
 import type { WeightSpec } from './modelJson.js';
 
 /** Where layers are in a file: models within models, each with a few objects around it. */
@@ -22,9 +23,9 @@ export function withDepthMultipliers<T>(
     const { class_name: className, config } = copy as { class_name?: unknown; config?: object };
     if (className !== 'SeparableConv2D' || typeof config !== 'object' || 'depth_multiplier' in config)
       return copy;
-    const { name } = config as { name?: unknown };
+    const name = textOf((config as { name?: unknown }).name);
     const multiplier = multiplierOf(`${name}/depthwise_kernel`, specs);
-    if (multiplier === undefined) unknown(String(name));
+    if (multiplier === undefined) unknown(name);
     return {
       ...copy,
       config: { ...config, ...(multiplier !== undefined && { depth_multiplier: multiplier }) },

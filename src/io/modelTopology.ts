@@ -1,4 +1,4 @@
-import { shown } from '../base/check.js';
+import { shown, textOf } from '../base/check.js';
 import { size } from '../base/shapes.js';
 import type { WeightSpec } from './modelJson.js';
 
@@ -112,12 +112,16 @@ function layerFault(where: string, layer: unknown, known: Known): string | undef
   if (typeof className !== 'string' || typeof config !== 'object' || config === null) {
     return `${where} is ${shown(layer)}, without the class_name and the config of a layer`;
   }
+  for (const name of [(layer as Layer).name, (config as Config).name]) {
+    if (typeof (name ?? '') !== 'string') return `${where} has the name ${shown(name)}`;
+  }
   if (!known.isClass(className)) {
     const of = `its layer ${shown((config as Config).name)} is of`;
     return `${of} the class ${shown(className)}, which no tf.serialization.registerClass has made known`;
   }
   // Old files list the layers of a Sequential in its place.
-  const layers: unknown = Array.isArray(config) ? config : config.layers;
+  const isList = Array.isArray(config) && className === 'Sequential';
+  const layers: unknown = isList ? config : (config as Config).layers;
   if (!MODELS.includes(className)) return ownFault(className, config as Config, known);
   if (!Array.isArray(layers)) return `${where} is a model without a list of layers`;
   for (const [i, one] of layers.entries()) {
@@ -162,7 +166,9 @@ function ownFault(
 
 /** The calls that a list of references names, as `layer/call`. */
 const callsIn = (refs: unknown): string[] =>
-  (Array.isArray(refs) ? refs : []).filter(Array.isArray).map(([layer, call]) => `${layer}/${call}`);
+  (Array.isArray(refs) ? refs : [])
+    .filter(Array.isArray)
+    .map(([layer, call]) => `${textOf(layer)}/${textOf(call)}`);
 
 /** References as `[layer, call, output]`. */
 function refsIn(value: unknown): unknown[][] {
@@ -208,7 +214,7 @@ function graphFault(
   const made = new Set<string>();
   const waiting = layers.flatMap(({ name: own, class_name, inbound_nodes: nodes }) => {
     // Calls refer to a layer by this name; those of a Sequential have none.
-    const name = String(own);
+    const name = textOf(own);
     const calls = Array.isArray(nodes) ? nodes : [];
     const isModel = MODELS.includes(class_name);
     // An input has no call, and a model counts its own making as one.

@@ -12,6 +12,8 @@ import { forget, temporaryPath } from '../io/pendingFile.js';
 import { siblingOf } from '../io/sibling.js';
 import { isOwnLayer, outlineFault } from '../tfjs/outline.js';
 import { printable } from '../weights/formats/error.js';
+import { checkConfiguration } from '../weights/formats/keras/config.js';
+import { isGraphModel } from '../weights/formats/tfjsModel.js';
 import { OWN_SHARD, watchSaves } from './replacedShards.js';
 import { because, FILE_MODULES, openPending, writeFileAtomic } from './writeFile.js';
 
@@ -184,6 +186,8 @@ async function readModelJson(path: string, strict: boolean): Promise<io.ModelJSO
     );
   }
   const specs = groups.flatMap(({ weights }) => weights);
+  // A graph of operations, as TensorFlow's converter writes it, is flat, but may have any number of values.
+  if (!isGraphModel(model)) checkConfiguration(path, model.modelTopology);
   const topology = withDepthMultipliers(model.modelTopology, specs);
   const fault = await faultOf(topology, specs, strict);
   if (fault !== undefined) {

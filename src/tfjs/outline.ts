@@ -9,6 +9,9 @@ export function isOwnLayer(className: string): boolean {
   return OWN.has(className.toLowerCase());
 }
 
+/** Errors of JavaScript, which tfjs, whose own have other names, does not throw on purpose. */
+const ENGINE: readonly unknown[] = ['TypeError', 'RangeError', 'ReferenceError', 'SyntaxError'];
+
 /** A weight as a `model.json` lists it. */
 interface Listed {
   name: string;
@@ -34,7 +37,11 @@ export async function outlineFault(
     model.dispose();
     return fault;
   } catch (error) {
-    return `TensorFlow.js cannot build it: ${clauseOf(firstLineOf(error))}`;
+    const isOfEngine = ENGINE.includes(Object(error).name);
+    const why = isOfEngine
+      ? 'a value in its modelTopology is of another type than it should be'
+      : clauseOf(firstLineOf(error));
+    return `TensorFlow.js cannot build it: ${why}`;
   }
 }
 

@@ -1,3 +1,4 @@
+import { shown } from '../base/check.js';
 import { isError } from '../base/realm.js';
 import type { Downloaded } from '../io/download.js';
 import { DataError } from '../io/errors.js';
@@ -104,17 +105,18 @@ async function weightsOf(hub: HubRepository): Promise<HubWeights> {
 /** All shards of an index. The reader of the index checks it; here its files are only found. */
 async function sharded(hub: HubRepository, index: string, bytes: Uint8Array): Promise<HubWeights> {
   const map: unknown = Object(parse(hub, index, bytes)).weight_map;
-  const names = new Set(Object.values(Object(map)).map(String));
-  const wrong = [...names].find((name) => !/^\w[\w.-]{0,200}$/.test(name));
-  if (wrong !== undefined) {
+  const names = new Set(Object.values(Object(map) as Record<string, unknown>));
+  const isPlain = (name: unknown) => typeof name === 'string' && /^\w[\w.-]{0,200}$/.test(name);
+  const wrong = [...names].filter((name) => !isPlain(name));
+  if (wrong.length > 0) {
     throw new DataError(
       hub.name,
       'damaged',
-      `${index} names the file ${JSON.stringify(wrong).slice(0, 100)}, which is not a plain name; use another repository.`,
+      `${index} names the file ${shown(wrong[0])}, which is not a plain name; use another repository.`,
     );
   }
   const found = new Map<string, Downloaded>();
-  for (const name of names) {
+  for (const name of names as Set<string>) {
     const file = await hub.download(name);
     if (!file) {
       throw new DataError(

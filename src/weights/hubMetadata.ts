@@ -1,4 +1,4 @@
-import { attempted } from '../base/check.js';
+import { attempted, shown } from '../base/check.js';
 import { checkPreprocessing, type Preprocessing } from '../images/preprocessing.js';
 import { printable } from './formats/error.js';
 import { checkNames, type ModelMetadata } from './metadata.js';
@@ -60,7 +60,7 @@ export function hubMetadata(config: unknown, preprocessor: unknown): HubMetadata
 function problemOf(file: string, config: Table, fields: readonly string[]): string | undefined {
   const stated = fields.filter((field) => config[field] !== undefined && config[field] !== null);
   if (stated.length === 0) return undefined;
-  const facts = stated.map((field) => `${field} ${printable(JSON.stringify(config[field])).slice(0, 40)}`);
+  const facts = stated.map((field) => `${field} ${printable(shown(config[field])).slice(0, 40)}`);
   return `${file} says ${facts.join(', ')}, which is incomplete or not available here (images are resized 'bilinear' or 'nearest' and cropped to a square)`;
 }
 
@@ -119,7 +119,7 @@ export function namesProblem(names: number, classes: unknown): string | undefine
   if (classes === undefined || names === (classes === 1 ? 2 : classes)) return undefined;
   if (classes === 1)
     return `config.json has names for ${names} class${names === 1 ? '' : 'es'}, but the network's one output tells two apart`;
-  return `config.json has names for ${names} classes, but the network has ${printable(JSON.stringify(classes)).slice(0, 40)}`;
+  return `config.json has names for ${names} classes, but the network has ${printable(shown(classes)).slice(0, 40)}`;
 }
 
 /** A list of names, or a table of names by number without gaps. */

@@ -454,6 +454,21 @@ describe('a failed save or load is one sentence', () => {
       'its weight "block1_conv1/kernel" has the shape [3,1,3,4], but its layer needs [3,3,1,4]',
     ],
     [
+      'a name that is not a text',
+      ({ modelTopology }) => Object.assign(layersOf(modelTopology)[0]!, { name: { toString: 1 } }),
+      'layer 1 of its modelTopology has the name {"toString":1}',
+    ],
+    [
+      'a list in place of a configuration',
+      ({ modelTopology }) => Object.assign(modelTopology, { config: [] }),
+      'its modelTopology is a model without a list of layers',
+    ],
+    [
+      'calls that are not a list',
+      ({ modelTopology }) => Object.assign(layersOf(modelTopology)[0]!, { inbound_nodes: null }),
+      'TensorFlow.js cannot build it: a value in its modelTopology is of another type than it should be',
+    ],
+    [
       'no inputs',
       ({ modelTopology }) =>
         Object.assign((modelTopology as { config: object }).config, { input_layers: undefined }),
@@ -465,6 +480,15 @@ describe('a failed save or load is one sentence', () => {
     damage(json);
     await writeFile(path(), JSON.stringify(json));
     expect(await load()).toBe(`${path()} cannot be loaded: ${fault}; save or convert the model again.`);
+  });
+
+  test('a model.json of 100,000 lists within one another', async () => {
+    await smallModel().save(fileSystem(folder));
+    const text = JSON.stringify({ ...(await modelJson()), modelTopology: { config: 'DEEP' } });
+    await writeFile(path(), text.replace('"DEEP"', `${'['.repeat(1e5)}${']'.repeat(1e5)}`));
+    expect(await load()).toBe(
+      `${path()}: its model's configuration has more than 100 levels; no VGG needs so many.`,
+    );
   });
 
   test('a missing kernel, unless strict is false', async () => {

@@ -277,6 +277,8 @@ describe("fromPretrained('hf:...')", () => {
       files['model.safetensors.index.json'] = { weight_map: { a: path } };
       expect((await failure('hf:o/n')).message).toContain('which is not a plain name');
     }
+    files['model.safetensors.index.json'] = { weight_map: { a: { toString: 1 } } };
+    expect((await failure('hf:o/n')).message).toContain('names the file {"toString":1}, which is not');
     // A port that fetch refuses by its number.
     expect((await failure('hf:o/n', { endpoint: 'http://127.0.0.1:9' })).message).toContain(
       'fetch connects to no server on this port',

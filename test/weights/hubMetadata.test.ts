@@ -14,6 +14,13 @@ const TIMM = {
 const { preprocessing } = PUBLISHED['timm/vgg16'];
 
 describe("timm's config.json", () => {
+  test('a preprocessing of 100,000 lists within one another is said in its first ones', async () => {
+    const mean = JSON.parse(`${'['.repeat(1e5)}${']'.repeat(1e5)}`);
+    expect(hubMetadata({ pretrained_cfg: { mean } }, undefined).problem).toMatch(
+      /^config\.json says mean \[\[\[\[\.\.\.\]\]\]\], which is incomplete/,
+    );
+  });
+
   test('gives the preprocessing of its evaluation transform', () => {
     expect(hubMetadata({ architecture: 'vgg16', pretrained_cfg: TIMM }, undefined)).toEqual({
       preprocessing,

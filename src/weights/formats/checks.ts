@@ -1,3 +1,4 @@
+import { shown } from '../../base/check.js';
 import { size } from '../../base/shapes.js';
 import { WeightFileError } from './error.js';
 import {
@@ -37,7 +38,7 @@ export function checkDtype(file: string, tensor: string, dtype: unknown): Dtype 
   if (typeof dtype === 'string' && Object.hasOwn(BYTES_PER_ELEMENT, dtype)) return dtype as Dtype;
   throw new WeightFileError(
     file,
-    `its number type is ${JSON.stringify(dtype)?.slice(0, 40)}; save it in PyTorch as float32 (tensor.float()); supported types are ${Object.keys(BYTES_PER_ELEMENT).join(', ')}.`,
+    `its number type is ${shown(dtype)}; save it in PyTorch as float32 (tensor.float()); supported types are ${Object.keys(BYTES_PER_ELEMENT).join(', ')}.`,
     { tensor },
   );
 }

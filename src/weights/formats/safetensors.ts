@@ -1,3 +1,4 @@
+import { shown } from '../../base/check.js';
 import { checkCoverage, checkDtype, checkNames, checkOverlaps, checkShape, type Span } from './checks.js';
 import { WeightFileError } from './error.js';
 import type { WeightFile } from './file.js';
@@ -63,7 +64,7 @@ export function epsilonOf(
   if (epsilon > 0 && epsilon <= 1) return epsilon;
   throw new WeightFileError(
     file,
-    `its metadata has the batch_norm_epsilon ${JSON.stringify(text)?.slice(0, 40)}, but it must be above 0 and at most 1; correct it, or save the file without.`,
+    `its metadata has the batch_norm_epsilon ${shown(text)}, but it must be above 0 and at most 1; correct it, or save the file without.`,
   );
 }
 
@@ -125,7 +126,7 @@ function checkOffsets(
   if (begin < 0 || end < begin || start + end > file.size) {
     throw new WeightFileError(
       file.name,
-      `its bytes should be at ${JSON.stringify(offsets)?.slice(0, 60)} of ${file.size - start}; the file is truncated or damaged, so get it again.`,
+      `its bytes should be at ${shown(offsets)} of ${file.size - start}; the file is truncated or damaged, so get it again.`,
       { tensor },
     );
   }

@@ -1,3 +1,4 @@
+import { shown } from '../../base/check.js';
 import { withDepthMultipliers } from '../../io/depthMultipliers.js';
 import {
   storedBytes,
@@ -126,7 +127,7 @@ function dtypeOf(file: string, spec: WeightSpec): Dtype {
   const types = Object.keys(DTYPES).join(', ');
   throw new WeightFileError(
     file,
-    `its number type is ${JSON.stringify(stored)?.slice(0, 40)}; save the model again with one of ${types}.`,
+    `its number type is ${shown(stored)}; save the model again with one of ${types}.`,
     { tensor: spec.name },
   );
 }
@@ -138,12 +139,12 @@ function affineOf(file: string, { name, dtype, quantization }: WeightSpec): Pick
   const { dtype: stored, scale, min } = quantization;
   if (!(QUANTIZED_DTYPES as readonly unknown[]).includes(stored)) {
     throw fault(
-      `it is quantized to ${JSON.stringify(stored)?.slice(0, 40)}; TensorFlow.js reads ${QUANTIZED_DTYPES.join(', ')}, so quantize the model to one of these.`,
+      `it is quantized to ${shown(stored)}; TensorFlow.js reads ${QUANTIZED_DTYPES.join(', ')}, so quantize the model to one of these.`,
     );
   }
   if (dtype !== 'float32' && (dtype !== 'int32' || stored === 'float16')) {
     throw fault(
-      `it is ${JSON.stringify(dtype)?.slice(0, 40)} quantized to ${stored}, which TensorFlow.js does not read; convert the model again.`,
+      `it is ${shown(dtype)} quantized to ${stored}, which TensorFlow.js does not read; convert the model again.`,
     );
   }
   if (stored === 'float16') return {};

@@ -1,3 +1,4 @@
+import { shown } from '../../base/check.js';
 import type { ConvArch } from '../../core/arch.js';
 import type { VggOptions } from '../../core/options.js';
 import type { Checkpoint } from '../formats/checkpoint.js';
@@ -68,7 +69,7 @@ export function recordedIn({
   for (const [name, value] of Object.entries(network)) {
     if (!Object.hasOwn(FIELDS, name)) refuse(`has the unknown field network.${printable(name)}`);
     if (!FIELDS[name as keyof RecordedOptions](value)) {
-      refuse(`has network.${name} ${printable(JSON.stringify(value).slice(0, 100))}, which no VGG has`);
+      refuse(`has network.${name} ${shown(value)}, which no VGG has`);
     }
   }
   return network;
