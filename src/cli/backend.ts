@@ -25,6 +25,11 @@ export async function useBackend({
       threads !== 1 ? `--threads is ${threads}` : relaxedSimd ? undefined : '--no-relaxed-simd is given';
     if (unused) throw new Error(`${unused}, but the ${name} backend does not use it; omit it or use wasm.`);
   }
+  if (name === 'wasm' && typeof WebAssembly === 'undefined') {
+    throw new Error(
+      'this Node has no WebAssembly, as with --jitless or --no-expose-wasm; start it without that, or use --backend cpu.',
+    );
+  }
   try {
     if (name === 'wasm') {
       await import('@tensorflow/tfjs-backend-wasm');
@@ -55,6 +60,22 @@ export async function useBackend({
         : `the ${name} backend is registered in another copy of @tensorflow/tfjs-core; npm ls @tensorflow/tfjs-core shows them, and npm dedupe leaves one.`,
     );
   }
-  if (!(await setBackend(name)))
-    throw new Error(`the ${name} backend did not start; install @tensorflow/tfjs-backend-cpu and use that.`);
+  if (!(await quietly(() => setBackend(name)))) {
+    const remedy =
+      name === 'wasm'
+        ? 'run npm install @tensorflow/tfjs-backend-wasm again, or use --backend cpu'
+        : 'use another --backend';
+    throw new Error(`the ${name} backend did not start; ${remedy}.`);
+  }
+}
+
+/** Does work that says on the console, in lines of its own, why it fails. */
+async function quietly(work: () => Promise<boolean>): Promise<boolean> {
+  const { warn, error } = console;
+  const said: unknown[][] = [];
+  const note = (...line: unknown[]) => void said.push(line);
+  Object.assign(console, { warn: note, error: note });
+  const succeeded = await work().finally(() => Object.assign(console, { warn, error }));
+  if (succeeded) for (const line of said) warn(...line);
+  return succeeded;
 }

@@ -1,8 +1,6 @@
 #!/usr/bin/env node
-import { CommanderError } from 'commander';
 import { isError } from '../base/realm.js';
 import { handleOutputErrors, handleSignals } from './process.js';
-import { createProgram } from './program.js';
 import { complain, errorOf } from './wording.js';
 
 handleSignals();
@@ -17,14 +15,16 @@ function isWithoutFolder(error: unknown): boolean {
 
 let command: string | undefined;
 try {
+  // What it imports may be missing, which is an error like others only if it is imported here.
+  const { createProgram } = await import('./program.js');
   await createProgram()
     .hook('preAction', (_, action) => {
       command = action.name();
     })
     .parseAsync();
 } catch (error) {
-  // Help or the version was printed.
-  const code = error instanceof CommanderError ? error.exitCode : undefined;
+  // Commander's errors have one; help or the version was printed.
+  const code = (error as { exitCode?: number }).exitCode;
   // The library's errors are sentences that say what to do; a stack would only hide them.
   if (code === undefined) complain(errorOf(isWithoutFolder(error) ? NO_FOLDER : error, command));
   process.exitCode ??= code ?? 1;

@@ -45,13 +45,22 @@ export function errorOf(thrown: unknown, command: string | undefined): string {
   const isFault = isError(thrown) && FAULTS.includes(thrown.name);
   const text = isFault
     ? `there is a fault in vgg-blocks (${firstLineOf(thrown)}); please report it, with the command.`
-    : messageOf(thrown);
+    : (missingOf(thrown) ?? messageOf(thrown));
   // What is refused before a command begins is in its words already.
   if (command === undefined) return text;
   const worded = NO_MEMORY.test(text)
     ? `it does not fit in memory (${text}); use smaller images, a smaller --batch or a narrower network.`
     : inFlags(text, command);
   return worded.startsWith(`${command}: `) ? worded : `${command}: ${worded}`;
+}
+
+/** What to do about a package, or a file of one, that could not be imported; undefined for other errors. */
+function missingOf(thrown: unknown): string | undefined {
+  if (Object(thrown).code !== 'ERR_MODULE_NOT_FOUND') return undefined;
+  const [, kind, name] = /^Cannot find (package|module) '([^']+)'/.exec(messageOf(thrown)) ?? [];
+  return kind === 'package'
+    ? `the package ${name} is not installed; run npm install ${name}.`
+    : `${name ?? 'a file of a package'} is missing; install the package that it belongs to again.`;
 }
 
 /** The length of arguments that are shown in full. */

@@ -218,7 +218,7 @@ const RELAXED_SIMD = [...PROBE, 10, 15, 1, 13, 0, 65, 1, 253, 15, 65, 2, 253, 15
 
 /** Whether the engine has relaxed SIMD, whose multiply-add is one instruction where the processor has it. */
 export function hasRelaxedSimd(): boolean {
-  return WebAssembly.validate(Uint8Array.from(RELAXED_SIMD));
+  return typeof WebAssembly !== 'undefined' && WebAssembly.validate(Uint8Array.from(RELAXED_SIMD));
 }
 
 /** Names the build of the kernels, in hexadecimal. */
@@ -228,6 +228,9 @@ export function kernelsId(): string {
 
 /** Throws unless the engine has 128-bit SIMD, and relaxed SIMD if that is asked for. */
 export function checkSimd(relaxed: boolean): void {
+  if (typeof WebAssembly === 'undefined') {
+    throw new Error('installWasmKernels: this engine has no WebAssembly; use the cpu backend.');
+  }
   if (!WebAssembly.validate(Uint8Array.from(SIMD))) {
     throw new Error(
       "installWasmKernels: this engine's WebAssembly has no 128-bit SIMD, which browsers have since 2021 (Safari 16.4, 2023); use a newer one, or the backend without these kernels.",

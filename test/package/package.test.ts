@@ -1,5 +1,5 @@
 import '@tensorflow/tfjs-backend-cpu';
-import { cp, readdir, readFile, stat } from 'node:fs/promises';
+import { cp, readdir, readFile, rename, stat } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
@@ -277,6 +277,50 @@ describe('from Node', () => {
     expect(output).toMatch(/epoch 1\/1: .*\n.*test accuracy \d/s);
     expect(await readFile(join(project.folder, 'run/curves.svg'), 'utf8')).toMatch(/^<svg/);
     expect(await readFile(join(project.folder, 'run/model/model.json'), 'utf8')).toMatch(/^\{/);
+  });
+
+  const cli = (...args: string[]) => project.run(process.execPath, ...args);
+  const program = 'node_modules/vgg-blocks/dist/cli.js';
+  const classes = ['classify', 'none.png', '--weights', 'run', '--preprocessing', 'plain'];
+
+  test.each([
+    [
+      '@tensorflow/tfjs-core',
+      ['--version'],
+      'the package @tensorflow/tfjs-core is not installed; run npm install @tensorflow/tfjs-core.',
+    ],
+    [
+      '@tensorflow/tfjs-layers',
+      ['tally'],
+      'the package @tensorflow/tfjs-layers is not installed; run npm install @tensorflow/tfjs-layers.',
+    ],
+    ['tinyglobby', ['--help'], 'the package tinyglobby is not installed; run npm install tinyglobby.'],
+    [
+      '@tensorflow/tfjs-backend-wasm/dist',
+      classes,
+      'classify: the wasm backend is not installed; run npm install @tensorflow/tfjs-backend-wasm.',
+    ],
+    [
+      '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm',
+      classes,
+      'classify: the wasm backend did not start; run npm install @tensorflow/tfjs-backend-wasm again, or use --backend cpu.',
+    ],
+  ])('one line says that %s is missing', async (name, args, line) => {
+    const path = join(project.folder, 'node_modules', name);
+    await rename(path, `${path}.away`);
+    const failed = await cli(program, ...args).then(
+      () => 'nothing',
+      (error: Error) => error.message,
+    );
+    await rename(`${path}.away`, path);
+    expect(failed.split('\n').slice(1).join('\n').trim()).toBe(line);
+  });
+
+  test.each(['--jitless', '--no-expose-wasm'])('says that Node has no WebAssembly under %s', async (flag) => {
+    await expect(cli(flag, program, ...classes)).rejects.toThrow(
+      '\nclassify: this Node has no WebAssembly, as with --jitless or --no-expose-wasm; start it without that, or use --backend cpu.',
+    );
+    expect(await cli(flag, program, 'tally')).toMatch(/total +29964320/);
   });
 });
 
