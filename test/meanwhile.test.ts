@@ -131,7 +131,22 @@ test.each(subpaths)('%s has no function that waits and is not called here', asyn
 });
 
 /** What the caller may do to TensorFlow.js while a function waits. `same`: the result is to be what it is otherwise. */
-const ACTS: Record<string, { act: (model: Model) => unknown; same?: true; on?: string }> = {
+const ACTS: Record<
+  string,
+  { before?: () => unknown; act: (model: Model) => unknown; same?: true; on?: string }
+> = {
+  'a scope that began before ends': {
+    before: () => engine().startScope(),
+    act: () => engine().endScope(),
+    same: true,
+  },
+  'a scope begins, and ends in a later task': {
+    act: () => {
+      engine().startScope();
+      setTimeout(() => engine().endScope());
+    },
+    same: true,
+  },
   'tf.disposeVariables()': { act: () => disposeVariables() },
   'tf.setBackend() to another': { act: () => setBackend('cpu'), same: true },
   'tf.removeBackend()': {
@@ -209,49 +224,87 @@ async function use(name: string): Promise<void> {
   await setBackend(name);
 }
 
-test.each(Object.entries(ACTS))('%s', { timeout: 600_000 }, async (_, { act, same, on = 'wasm' }) => {
-  const wrong: string[] = [];
-  for (const [name, call] of Object.entries(CALLS)) {
-    let expected: number[] | undefined;
-    for (const time of [undefined, ...TIMES]) {
-      await use(on);
-      const model = build();
-      const before = memory().numTensors - model.weights.length;
-      let done = time === undefined;
-      const once = () => {
-        if (!done) act(model);
+test.each(Object.entries(ACTS))(
+  '%s',
+  { timeout: 600_000 },
+  async (_, { before: begin, act, same, on = 'wasm' }) => {
+    const wrong: string[] = [];
+    for (const [name, call] of Object.entries(CALLS)) {
+      let expected: number[] | undefined;
+      for (const time of [undefined, ...TIMES]) {
+        await use(on);
+        const model = build();
+        const before = memory().numTensors - model.weights.length;
+        let done = time === undefined && !begin;
+        const once = () => {
+          if (!done) act(model);
+          done = true;
+        };
+        begin?.();
+        const running = call(model, async () => {
+          if (time === 'later in a callback') await new Promise((resolve) => setTimeout(resolve));
+          if (typeof time === 'string') once();
+        });
+        if (typeof time === 'number')
+          void (async () => {
+            for (let i = 0; i < time; i++) await undefined;
+            once();
+          })();
+        try {
+          const result = await running;
+          await use(on === OWN ? 'cpu' : on);
+          const numbers = await numbersIn(result);
+          expected ??= numbers;
+          if (same && !numbers.every((one, i) => Math.abs(one - expected![i]!) <= 0.05 * (1 + Math.abs(one))))
+            wrong.push(`${name}, ${time}: ${numbers} in place of ${expected}`);
+          release(result);
+        } catch (error) {
+          const { message } = error as Error;
+          if (same || isRaw(message) || !message.startsWith(`${name.split(' ')[0]}: `))
+            wrong.push(`${name}, ${time}: ${message}`);
+        }
+        if (begin) once();
         done = true;
-      };
-      const running = call(model, async () => {
-        if (time === 'later in a callback') await new Promise((resolve) => setTimeout(resolve));
-        if (typeof time === 'string') once();
-      });
-      if (typeof time === 'number')
-        void (async () => {
-          for (let i = 0; i < time; i++) await undefined;
-          once();
-        })();
-      try {
-        const result = await running;
-        await use(on === OWN ? 'cpu' : on);
-        const numbers = await numbersIn(result);
-        expected ??= numbers;
-        if (same && !numbers.every((one, i) => Math.abs(one - expected![i]!) <= 0.05 * (1 + Math.abs(one))))
-          wrong.push(`${name}, ${time}: ${numbers} in place of ${expected}`);
-        release(result);
-      } catch (error) {
-        const { message } = error as Error;
-        if (same || isRaw(message) || !message.startsWith(`${name.split(' ')[0]}: `))
-          wrong.push(`${name}, ${time}: ${message}`);
+        // What is done later is done by then.
+        await new Promise((resolve) => setTimeout(resolve));
+        await use('wasm');
+        attempted(() => model.dispose());
+        disposeVariables();
+        if (on === OWN) continue;
+        const kept = memory().numTensors - before;
+        if (kept !== 0) wrong.push(`${name}, ${time}: keeps ${kept} tensors`);
       }
-      await use('wasm');
-      done = true;
-      attempted(() => model.dispose());
-      disposeVariables();
-      if (on === OWN) continue;
-      const kept = memory().numTensors - before;
-      if (kept !== 0) wrong.push(`${name}, ${time}: keeps ${kept} tensors`);
     }
-  }
-  expect(wrong).toEqual([]);
+    expect(wrong).toEqual([]);
+  },
+);
+
+/** What a scope has of tensors that it would dispose if it ended now. */
+const lostIn = ({ track }: { track: Tensor[] }) =>
+  track.filter((one) => !one.isDisposed && !(one as Tensor & { kept: boolean }).kept);
+
+test.each(Object.entries(CALLS))('%s holds nothing that a scope of the caller disposes', async (_, call) => {
+  await use('wasm');
+  const model = build();
+  engine().startScope();
+  const scope = (engine().state as unknown as { activeScope: { track: Tensor[] } }).activeScope;
+  const lost = new Set<Tensor>();
+  const look = () => {
+    for (const one of lostIn(scope)) lost.add(one);
+  };
+  let goesOn = true;
+  // Each task that comes while the function waits.
+  const watching = (async () => {
+    while (goesOn) {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (goesOn) look();
+    }
+  })();
+  const result = await call(model, look);
+  goesOn = false;
+  await watching;
+  engine().endScope();
+  release(result);
+  model.dispose();
+  expect([...lost].map(({ shape }) => `[${shape}]`)).toEqual([]);
 });

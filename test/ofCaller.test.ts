@@ -1,5 +1,5 @@
-import { memory } from '@tensorflow/tfjs-core';
-import { expect, test } from 'vitest';
+import { engine, memory } from '@tensorflow/tfjs-core';
+import { expect, test, vi } from 'vitest';
 import { evaluate, train } from '../src/train/index.js';
 import { build, CALLS, type Model, set, TAKERS } from './support/waitingCalls.js';
 
@@ -88,4 +88,17 @@ test.each(Object.entries(THROWING))('%s: an error of the caller comes back as it
       model.dispose();
     expect(memory().numTensors).toBe(before);
   }
+});
+
+test('what a set of the library has no memory for is explained', async () => {
+  const model = build();
+  const make = engine().makeTensor.bind(engine());
+  const spy = vi.spyOn(engine(), 'makeTensor').mockImplementation((values, shape, ...rest) => {
+    if (shape.join() === '8,4,4,3') throw new RangeError('Array buffer allocation failed');
+    return make(values, shape, ...rest);
+  });
+  const running = train(model, { trainSet: set }, { epochs: 1, batchSize: 8, microBatchSize: 8 });
+  await expect(running).rejects.toThrow(/^train: a step of 8 examples ran out of memory on the wasm backend/);
+  spy.mockRestore();
+  model.dispose();
 });

@@ -12,6 +12,8 @@ interface SequenceOptions {
   /** What it returns, such as 'batches'. */
   items: string;
   signal?: AbortSignal;
+  /** Gets each item, and what may be one, as soon as it is there. */
+  hold?: (item: unknown) => void;
   /** Gives back what nobody takes any more. */
   drop?: (refused: unknown) => void;
 }
@@ -24,7 +26,7 @@ interface SequenceOptions {
 export async function* oneByOne<T>(
   where: string,
   sequence: Iterable<T> | AsyncIterable<T>,
-  { of, items, signal, drop = () => undefined }: SequenceOptions,
+  { of, items, signal, hold = () => undefined, drop = () => undefined }: SequenceOptions,
 ): AsyncGenerator<T, void, undefined> {
   const { [Symbol.asyncIterator]: later, [Symbol.iterator]: now } = sequence as AsyncIterable<T> &
     Iterable<T>;
@@ -36,11 +38,15 @@ export async function* oneByOne<T>(
   };
   if (!ITERATOR.holds(steps)) odd('the iterator', steps);
   const next = async () => {
-    const step = await steps.next();
+    const coming: unknown = steps.next();
+    hold(Object(coming).value);
+    const step = (await coming) as IteratorResult<T>;
     if (typeof step !== 'object' || step === null || !('done' in step || 'value' in step)) {
       odd('what next() returned', step);
     }
-    return { done: step.done, value: (await step.value) as T };
+    const value = (await step.value) as T;
+    hold(value);
+    return { done: step.done, value };
   };
   const end = () => waiting(signal, () => steps.return?.());
   let isOpen = false;

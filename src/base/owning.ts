@@ -25,6 +25,9 @@ export async function owning<T>(work: (own: Own) => Promise<T>): Promise<T> {
   const result = await tried(() =>
     work((resource, release) => {
       releases.push(() => release(resource));
+      // A scope of the caller's that ends meanwhile would dispose tensors, unless they are kept.
+      for (const one of [resource].flat())
+        if (Object(one).dataId) Object.assign(one as object, { kept: true });
       return resource;
     }),
   );

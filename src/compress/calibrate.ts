@@ -12,6 +12,7 @@ import {
   tidy,
 } from '@tensorflow/tfjs-core';
 import type { layers } from '@tensorflow/tfjs-layers';
+import { held } from '../tfjs/held.js';
 import { product } from '../tfjs/product.js';
 import { SymmetricMatrix } from './symmetric.js';
 
@@ -51,7 +52,7 @@ export class LayerStatistics {
   add(given: Tensor): void {
     const [inputs] = this.kernel.shape;
     const before = this.sums;
-    const [sums, squares, rows] = tidy(() => {
+    const [sums, squares, rows] = held(() => {
       const x = reshape(given, [-1, inputs]) as Tensor2D;
       const own = { inputs: sum(x, 0), squares: sum(square(x)) };
       return [

@@ -18,6 +18,7 @@ import type { Progress } from '../base/progress.js';
 import { unlessAborted } from '../base/unlessAborted.js';
 import { rebuiltWith } from '../core/rebuilt.js';
 import { graphOf } from '../tfjs/graph.js';
+import { held } from '../tfjs/held.js';
 import { inUse } from '../tfjs/inUse.js';
 import { replaceCalls } from '../tfjs/replaceCalls.js';
 import { checkCopy } from '../tfjs/sharedLayer.js';
@@ -148,7 +149,7 @@ async function meanInputs(
       await unlessAborted(signal, () => onProgress?.({ done, total: examples.length, unit: 'images' }));
     }
     const count: Scalar = scalar(done);
-    const means = sums.map((one) => div(one, count));
+    const means = sums.map((one) => keep(div(one, count)));
     count.dispose();
     return means;
   } finally {
@@ -162,7 +163,7 @@ async function shiftOf(layer: layers.Layer, x: Tensor, dtype: QuantizedDtype): P
   const rounded = freeCopy(layer, 'none');
   try {
     await roundKernels(WHERE, rounded.weights, dtype, 'choose another type');
-    return tidy(() => {
+    return held(() => {
       const moved = sub(rounded.apply(x) as Tensor, exact.apply(x) as Tensor);
       const channels = layer.getConfig().dataFormat === 'channelsFirst' ? 1 : moved.rank - 1;
       return mean(

@@ -3,6 +3,7 @@ import {
   concat,
   dispose,
   div,
+  keep,
   mul,
   reshape,
   slice,
@@ -17,6 +18,7 @@ import {
   transpose,
 } from '@tensorflow/tfjs-core';
 import { owning } from '../base/owning.js';
+import { held } from '../tfjs/held.js';
 import { product } from '../tfjs/product.js';
 import type { LayerStatistics } from './calibrate.js';
 import type { Size } from './ranks.js';
@@ -176,7 +178,7 @@ export async function factorsOf(
     const random = own(randomMatrix(rank, rank, 1), dispose);
     const rotation = own(await orthonormal(random), dispose);
     const scales = Float32Array.from(lengths.subarray(0, rank), (one) => Math.max(one ** 0.25, 1e-15));
-    const [inward, outward] = tidy(() => {
+    const [inward, outward] = held(() => {
       const wanted = slice(vectors, [0, 0], [-1, rank]);
       const scale = tensor2d(scales, [rank, 1]);
       return [product(wanted, div(rotation, scale)), product(rotation, mul(transpose(wanted), scale), true)];
@@ -186,11 +188,12 @@ export async function factorsOf(
     const blocks = own([] as Tensor2D[], dispose);
     try {
       await eachBlock(kernel, async (rows) => {
-        blocks.push(product(rows, inward as Tensor2D));
+        blocks.push(keep(product(rows, inward as Tensor2D)));
         await work.spend(rows.size * rank);
       });
-      const first = concat(blocks) as Tensor2D;
+      const first = keep(concat(blocks) as Tensor2D);
       const newBias = statistics ? corrected(first) : (bias?.clone() as Tensor1D | undefined);
+      if (newBias) keep(newBias);
       return { first, second, ...(newBias && { bias: newBias }) };
     } catch (error) {
       second.dispose();

@@ -1,8 +1,9 @@
-import { dispose, gather, slice, Tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
+import { dispose, gather, keep, slice, Tensor, tensor1d } from '@tensorflow/tfjs-core';
 import { EXAMPLES, TENSOR } from '../base/arguments.js';
 import { fail, shown } from '../base/check.js';
 import { fits, shapeText } from '../base/shapes.js';
 import type { Graph } from '../tfjs/graph.js';
+import { held } from '../tfjs/held.js';
 import { checkImageSize } from '../tfjs/imageSize.js';
 import { inputShapeOf } from '../tfjs/models.js';
 import type { Examples } from '../train/batch.js';
@@ -79,7 +80,7 @@ export function partOf(where: string, images: Images, part: Part, signal?: Abort
         const rows = isAll ? all : all.filter((i) => isHeld(i) === (part === 'comparison'));
         first += all.length;
         if (rows.length === 0) xs.dispose();
-        else yield { xs: taken(xs, rows), ys: tensor1d(rows, 'int32') };
+        else yield { xs: taken(xs, rows), ys: keep(tensor1d(rows, 'int32')) };
       }
       if (first !== count) {
         fail(
@@ -95,7 +96,7 @@ export function partOf(where: string, images: Images, part: Part, signal?: Abort
 function taken(xs: Tensor, rows: readonly number[]): Tensor {
   if (rows.length === xs.shape[0]) return xs;
   try {
-    return tidy(() => gather(xs, tensor1d([...rows], 'int32')));
+    return held(() => gather(xs, tensor1d([...rows], 'int32')));
   } finally {
     xs.dispose();
   }
@@ -105,7 +106,8 @@ async function* givenTensors(where: string, images: Images, taken: BatchesTaken)
   if (isTensor(images)) {
     const { batchSize } = taken;
     const count = countOf(images);
-    for (let at = 0; at < count; at += batchSize) yield slice(images, at, Math.min(batchSize, count - at));
+    for (let at = 0; at < count; at += batchSize)
+      yield keep(slice(images, at, Math.min(batchSize, count - at)));
     return;
   }
   for await (const batch of givenBatches(where, 'given', images, taken)) {

@@ -1,4 +1,13 @@
-import { concat, dispose, reshape, type Tensor, tensor1d, tidy, type Variable } from '@tensorflow/tfjs-core';
+import {
+  concat,
+  dispose,
+  keep,
+  reshape,
+  type Tensor,
+  tensor1d,
+  tidy,
+  type Variable,
+} from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import { fail } from '../base/check.js';
 import {
@@ -38,7 +47,7 @@ export async function roundKernels(
     const parts: Tensor[] = [];
     try {
       for await (const { numbers } of numbersOf(kernel)) {
-        parts.push(tensor1d(dequantize(quantize(numbers, dtype, range))));
+        parts.push(keep(tensor1d(dequantize(quantize(numbers, dtype, range)))));
       }
       const rounded = tidy(() => reshape(concat(parts), kernel.shape));
       // `write` would apply the constraint of training.

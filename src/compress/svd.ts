@@ -2,6 +2,7 @@ import {
   concat,
   dispose,
   eye,
+  keep,
   slice,
   square,
   sub,
@@ -13,6 +14,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { owning } from '../base/owning.js';
 import { fillNormal } from '../base/random.js';
+import { held } from '../tfjs/held.js';
 import { product } from '../tfjs/product.js';
 import { costOfEigen, dot, symmetricEigen } from './eigen.js';
 import { HOST, UNSEEN, type Work } from './work.js';
@@ -102,7 +104,7 @@ async function within(operator: Operator, columns: Tensor2D, count: number, work
   const rows = Float32Array.from(vectors.subarray(0, wanted * width));
   return {
     values: values.subarray(0, wanted).map((value) => Math.max(0, value)),
-    vectors: tidy(() => product(columns, tensor2d(rows, [wanted, width]), false, true)),
+    vectors: held(() => product(columns, tensor2d(rows, [wanted, width]), false, true)),
   };
 }
 
@@ -129,7 +131,7 @@ export async function orthonormal(columns: Tensor2D, work: Work = UNSEEN): Promi
       done.push(panel);
       await work.spend((panel.shape[1] / width) * costOfOrthonormal(rows, width));
     }
-    return concat(done, 1);
+    return keep(concat(done, 1));
   } finally {
     dispose(done);
   }
@@ -164,5 +166,5 @@ async function orthonormalPanel(panel: Tensor2D, others: readonly Tensor2D[]): P
   }
   const transposed = new Float32Array(rows * count);
   for (const [i, vector] of vectors.entries()) transposed.set(vector, i * rows);
-  return tidy(() => transpose(tensor2d(transposed, [count, rows])));
+  return held(() => transpose(tensor2d(transposed, [count, rows])));
 }

@@ -39,8 +39,13 @@ export class SymmetricMatrix implements Operator {
   constructor(readonly size: number) {
     for (let first = 0; first < size; first += PANEL) {
       const width = Math.min(PANEL, size - first);
-      const above = first > 0 ? (zeros([first, width]) as Tensor2D) : undefined;
-      this.panels.push({ first, width, ...(above && { above }), square: zeros([width, width]) as Tensor2D });
+      const above = first > 0 ? keep(zeros([first, width]) as Tensor2D) : undefined;
+      this.panels.push({
+        first,
+        width,
+        ...(above && { above }),
+        square: keep(zeros([width, width]) as Tensor2D),
+      });
     }
   }
 

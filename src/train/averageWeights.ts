@@ -1,5 +1,6 @@
-import { add, dispose, mul, type Tensor, tidy, type Variable } from '@tensorflow/tfjs-core';
+import { add, dispose, keep, mul, type Tensor, type Variable } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { held } from '../tfjs/held.js';
 import type { Part, PartState } from './checkpoint/part.js';
 
 /**
@@ -22,7 +23,7 @@ export class AverageWeights implements Part {
 
   /** Takes in the weights after a step. */
   update(): void {
-    const averages = tidy(() =>
+    const averages = held(() =>
       this.#variables().map((weights, i) =>
         this.#averages[i]
           ? add(mul(this.#averages[i]!, this.decay), mul(weights, 1 - this.decay))
@@ -48,7 +49,7 @@ export class AverageWeights implements Part {
     for (const [i, weights] of this.#variables().entries()) {
       const average = this.#averages[i];
       if (!average) continue;
-      this.#averages[i] = weights.clone();
+      this.#averages[i] = keep(weights.clone());
       weights.assign(average);
       average.dispose();
     }

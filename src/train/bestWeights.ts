@@ -1,4 +1,4 @@
-import { dispose, type Tensor } from '@tensorflow/tfjs-core';
+import { dispose, keep, type Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { Part, PartState } from './checkpoint/part.js';
 
@@ -21,7 +21,7 @@ export class BestWeights implements Part {
   offer(epoch: number, accuracy: number): void {
     if (accuracy <= this.accuracy) return;
     this.dispose();
-    if (this.keep) this.weights = this.model.getWeights().map((weight) => weight.clone());
+    if (this.keep) this.weights = this.model.getWeights().map((weight) => keep(weight.clone()));
     this.accuracy = accuracy;
     this.epoch = epoch;
   }

@@ -6,6 +6,7 @@ import { oneByOne } from '../base/oneByOne.js';
 import { fits, shapeText } from '../base/shapes.js';
 import { classifierOutputs } from '../tfjs/classifier.js';
 import { graphOf } from '../tfjs/graph.js';
+import { hold } from '../tfjs/held.js';
 import { checkImageSize } from '../tfjs/imageSize.js';
 import { inputShapeOf } from '../tfjs/models.js';
 import { type Batch, disposeBatch, disposeWithin, type Examples } from './batch.js';
@@ -68,7 +69,7 @@ export async function* givenBatches(
     );
   }
   let done = 0;
-  const taken = { of: `the ${which} set`, items: 'batches', signal, drop: disposeWithin };
+  const taken = { of: `the ${which} set`, items: 'batches', signal, hold, drop: disposeWithin };
   for await (const batch of oneByOne(where, batches, taken)) {
     const problem = tensorProblem(batch) ?? sizeProblem(batch, examples, done, batchSize);
     if (problem) {

@@ -1,6 +1,7 @@
 import {
   add,
   dispose,
+  keep,
   type Scalar,
   slice,
   type Tensor,
@@ -83,7 +84,7 @@ function addTo(sums: Record<string, Tensor>, terms: Record<string, Tensor>): voi
   try {
     for (const [name, term] of Object.entries(terms)) {
       const sum = sums[name];
-      sums[name] = sum ? plus(sum, term) : term;
+      sums[name] = keep(sum ? plus(sum, term) : term);
       if (sum) dispose([sum, term]);
     }
   } catch (error) {

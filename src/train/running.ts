@@ -2,14 +2,15 @@ import {
   add,
   cast,
   dispose,
+  keep,
   mul,
   type Scalar,
   stack,
   sub,
   type Tensor,
-  tidy,
   zeros,
 } from '@tensorflow/tfjs-core';
+import { held } from '../tfjs/held.js';
 import { hasKernel, runOwnKernel } from '../tfjs/kernels.js';
 
 /**
@@ -20,12 +21,12 @@ import { hasKernel, runOwnKernel } from '../tfjs/kernels.js';
 export class RunningMeans {
   examples = 0;
   /** The sums, and their rounding errors. */
-  private state: [sums: Tensor, excess: Tensor] = [zeros([2]), zeros([2])];
+  private state: [sums: Tensor, excess: Tensor] = [keep(zeros([2])), keep(zeros([2]))];
 
   /** Adds a batch's mean loss and number of correct examples, and disposes both. */
   add(examples: number, [loss, correct]: Scalar[]): void {
     const [sums, excess] = this.state;
-    this.state = tidy((): [Tensor, Tensor] => {
+    this.state = held((): [Tensor, Tensor] => {
       if (hasKernel('AddMeans')) {
         const inputs = { sums, excess, loss: loss!, correct: correct! };
         return runOwnKernel('AddMeans', inputs, { examples }) as [Tensor, Tensor];
@@ -60,7 +61,7 @@ export class RunningMeans {
   restore(examples: number, { sums, excess }: Record<string, Tensor>): void {
     this.dispose();
     this.examples = examples;
-    this.state = [sums!, excess!];
+    this.state = [keep(sums!), keep(excess!)];
   }
 
   dispose(): void {

@@ -1,4 +1,4 @@
-import { dispose, type Scalar, tidy, type Variable } from '@tensorflow/tfjs-core';
+import { dispose, keep, type Scalar, type Variable } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { breathing } from '../base/breathing.js';
 import { attempted, fail } from '../base/check.js';
@@ -6,6 +6,7 @@ import { numbersIn } from '../tfjs/disposed.js';
 import { changedInPlace } from '../tfjs/finiteWeights.js';
 import { fuseLayers } from '../tfjs/fusedLayers.js';
 import { fuseNorms } from '../tfjs/fusedNorm.js';
+import { held, hold } from '../tfjs/held.js';
 import { isFrozen, layersWithin } from '../tfjs/models.js';
 import { type Replacement, together } from '../tfjs/replaceCalls.js';
 import { withTape } from '../tfjs/tape.js';
@@ -148,7 +149,7 @@ export function goOnAfter(steps: number, run: Run): void {
  * @param signal stops between the parts of a batch, as if it had not begun: rejects with the signal's reason.
  */
 export async function step(run: Run, given: Batch, signal?: AbortSignal): Promise<Scalar[]> {
-  let batch = given;
+  let batch = hold(given);
   try {
     run.followFreezing();
     const weights = trainedWeights(run.model);
@@ -212,8 +213,8 @@ async function stepOfParts(
   // Each part moves the statistics of batch normalization.
   const statistics = model.nonTrainableWeights
     .map((weight) => ({ weight, now: numbersIn(weight) }))
-    .map(({ weight, now }) => ({ weight, before: now.clone() }));
-  const count = tidy(() => objective.count(batch));
+    .map(({ weight, now }) => ({ weight, before: keep(now.clone()) }));
+  const count = held(() => objective.count(batch));
   const between = async () => {
     await run.breathe();
     signal?.throwIfAborted();

@@ -1,4 +1,4 @@
-import { dispose, type Tensor, tensor } from '@tensorflow/tfjs-core';
+import { dispose, keep, type Tensor, tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { BOOLEAN, checkArguments, MODEL, oneFrom, optionsOf, SOURCE } from '../base/arguments.js';
 import { isOfCaller } from '../base/ofCaller.js';
@@ -131,9 +131,10 @@ async function readTensor({ target }: Pair, read: Read): Promise<Tensor> {
   if (!unfilled) {
     const numbers = new Float32Array(size(shape));
     await read(() => numbers);
-    return tensor(numbers, shape);
+    return keep(tensor(numbers, shape));
   }
   try {
+    keep(unfilled);
     await read(() => memoryView(unfilled)!);
     return unfilled;
   } catch (error) {

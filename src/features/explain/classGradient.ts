@@ -60,7 +60,7 @@ export async function prepareInput(
     checkImageShape(where, graph, [preprocessing.crop, preprocessing.crop, depthOf(preprocessing)]);
     const pixels = await toRgb(image, where);
     await checkWeights(where, graph.model);
-    const x = await preprocessed(where, pixels, preprocessing);
+    const x = keep(await preprocessed(where, pixels, preprocessing));
     return { x, region: visibleRegion(pixels, preprocessing), dispose: () => x.dispose() };
   }
   const shape = TENSOR.holds(image) ? (image as Tensor4D).shape : undefined;
@@ -102,7 +102,7 @@ export async function classGradient(
       if (classIndex === undefined) return max(scores);
       return sum(slice(scores, [0, classIndex], [1, 1]));
     });
-    gradient = withTape(() => score(x));
+    gradient = keep(withTape(() => score(x)));
     const values = await scores!.data<'float32'>();
     if (!values.every(Number.isFinite)) {
       fail(where, "the model's outputs are not finite; check its weights and the image.");

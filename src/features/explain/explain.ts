@@ -1,4 +1,14 @@
-import { abs, grad, max, slice, sum, type Tensor, type Tensor4D, zerosLike } from '@tensorflow/tfjs-core';
+import {
+  abs,
+  grad,
+  keep,
+  max,
+  slice,
+  sum,
+  type Tensor,
+  type Tensor4D,
+  zerosLike,
+} from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL, TENSOR } from '../../base/arguments.js';
 import { fail, keyOf, shown } from '../../base/check.js';
@@ -198,6 +208,7 @@ async function withBaseline<T>(
     const stray = await strayNumber(baseline);
     if (stray) fail(where, `baseline has the number ${stray.value}; pass finite numbers.`);
   }
-  const used = baseline ? floats(baseline) : zerosLike(x);
+  const used = baseline ? floats(baseline) : keep(zerosLike(x));
+  if (used !== baseline) keep(used);
   return use(used).finally(() => used !== baseline && used.dispose());
 }

@@ -1,4 +1,4 @@
-import { add, mul, sub, type Tensor4D, tensor4d, tidy, zerosLike } from '@tensorflow/tfjs-core';
+import { add, mul, sub, type Tensor4D, tensor4d, zerosLike } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL } from '../../base/arguments.js';
 import { wholeNumber } from '../../base/check.js';
@@ -6,6 +6,7 @@ import { owning } from '../../base/owning.js';
 import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import { checkHeatMap, type HeatMap, interpolated } from '../../images/heatMap.js';
 import type { ImageInput } from '../../images/index.js';
+import { held } from '../../tfjs/held.js';
 import { inUse } from '../../tfjs/inUse.js';
 import { type BatchOptions, ofVersions } from './batches.js';
 import { blurred } from './blurred.js';
@@ -72,7 +73,7 @@ export async function faithfulness(
       const subject = own(await subjectOf(where, model, image, { classIndex, preprocessing }), free);
       const empty = own(zerosLike(subject.x), free);
       const smooth = own(
-        tidy(() => blurred(subject.x, 5, 5)),
+        held(() => blurred(subject.x, 5, 5)),
         free,
       );
       const ranks = ranksOf(map, subject);

@@ -1,4 +1,4 @@
-import { clone, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
+import { clone, type Tensor, type Tensor4D } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL } from '../../base/arguments.js';
 import { fail } from '../../base/check.js';
@@ -9,6 +9,7 @@ import { checkMaps } from '../../tfjs/axes.js';
 import { activationOf, classifierOutputs } from '../../tfjs/classifier.js';
 import { checkGradients, reads } from '../../tfjs/gradients.js';
 import { type Call, type Graph, graphOf, readersOf } from '../../tfjs/graph.js';
+import { held } from '../../tfjs/held.js';
 import { inUse } from '../../tfjs/inUse.js';
 import { activationsAt, shapesAt } from '../taps/activations.js';
 import { logitsFrom } from '../taps/logits.js';
@@ -72,7 +73,7 @@ export async function layerMap(
   let gradient: Tensor | undefined;
   try {
     // Those of the input are the image itself, which may be the caller's.
-    features = tidy(() => clone(activationsAt<Tensor>(graph, [tap], input.x)[0] as Tensor4D));
+    features = held(() => clone(activationsAt<Tensor>(graph, [tap], input.x)[0] as Tensor4D));
     const score = (x: Tensor) => logits(input.x, x);
     const explained = await classGradient(where, score, features, options.classIndex);
     gradient = explained.gradient;

@@ -1,18 +1,8 @@
-import {
-  add,
-  concat,
-  dispose,
-  grad,
-  mul,
-  sub,
-  sum,
-  type Tensor,
-  type Tensor4D,
-  tidy,
-} from '@tensorflow/tfjs-core';
+import { add, concat, dispose, grad, mul, sub, sum, type Tensor, type Tensor4D } from '@tensorflow/tfjs-core';
 import { breathing } from '../../base/breathing.js';
 import { wholeNumber } from '../../base/check.js';
 import { unlessAborted } from '../../base/unlessAborted.js';
+import { held } from '../../tfjs/held.js';
 import { withTape } from '../../tfjs/tape.js';
 import type { BatchOptions } from './batches.js';
 import { gaussLegendre } from './gaussLegendre.js';
@@ -45,13 +35,13 @@ export async function integratedGradients(
   const points = gaussLegendre(steps);
   const breathe = breathing();
   const slope = grad((images) => sum(score(images)));
-  let total: Tensor = tidy(() => mul(x, 0));
+  let total: Tensor = held(() => mul(x, 0));
   try {
     for (let from = 0; from < steps; from += batchSize) {
       await breathe();
       signal?.throwIfAborted();
       const some = points.slice(from, from + batchSize);
-      const next = tidy(() => {
+      const next = held(() => {
         const difference = sub(x, baseline);
         const onTheWay = concat(some.map(({ at }) => add(baseline, mul(difference, at))));
         const weights = some.map(({ weight }) => [[[weight]]]);

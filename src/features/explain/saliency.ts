@@ -2,6 +2,7 @@ import {
   abs,
   add,
   dispose,
+  keep,
   max,
   min,
   mul,
@@ -22,6 +23,7 @@ import type { ImageInput } from '../../images/index.js';
 import { classifierOutputs } from '../../tfjs/classifier.js';
 import { checkGradients, reads } from '../../tfjs/gradients.js';
 import { graphOf } from '../../tfjs/graph.js';
+import { held } from '../../tfjs/held.js';
 import { inUse } from '../../tfjs/inUse.js';
 import { logitsFrom } from '../taps/logits.js';
 import { type ClassOptions, classGradient, NO_GRADIENT, prepareInput } from './classGradient.js';
@@ -106,17 +108,17 @@ export async function saliencyMap(
     if (samples > 1) {
       const { classIndex } = plain;
       total.dispose();
-      total = zerosLike(x);
+      total = keep(zerosLike(x));
       for (let i = 0; i < samples; i++) {
         await breathe();
         signal?.throwIfAborted();
         // tfjs treats a seed of 0 as none.
-        const noisy = tidy(() => withNoise(x, noise, 1 + seed * samples + i));
+        const noisy = held(() => withNoise(x, noise, 1 + seed * samples + i));
         const { gradient } = await classGradient(where, logits, noisy, classIndex).finally(() =>
           noisy.dispose(),
         );
         const before: Tensor = total;
-        total = add(before, gradient);
+        total = keep(add(before, gradient));
         dispose([before, gradient]);
       }
     }

@@ -4,6 +4,7 @@ import {
   concat,
   div,
   grad,
+  keep,
   mean,
   mul,
   slice,
@@ -14,7 +15,6 @@ import {
   type Tensor4D,
   tensor,
   tensor1d,
-  tidy,
 } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL, TEXT } from '../../base/arguments.js';
@@ -30,6 +30,7 @@ import { checkMaps } from '../../tfjs/axes.js';
 import { appliedFixed } from '../../tfjs/fixedCall.js';
 import { checkGradients, reads } from '../../tfjs/gradients.js';
 import { compute, graphOf } from '../../tfjs/graph.js';
+import { held } from '../../tfjs/held.js';
 import { checkImageSize, imageShapeOf } from '../../tfjs/imageSize.js';
 import { inUse } from '../../tfjs/inUse.js';
 import { withTape } from '../../tfjs/tape.js';
@@ -180,8 +181,8 @@ async function visualized(
   const shift = () => random.below(2 * jitter + 1) - jitter;
   const noise = new Float32Array(height * width * colors);
   fillUniform(noise, NOISE / 2, seed, 1);
-  const base = tensor1d(baseColor(preprocessing, colors));
-  let image: Tensor = tidy(() => {
+  const base = keep(tensor1d(baseColor(preprocessing, colors)));
+  let image: Tensor = held(() => {
     const lifted = add(tensor(noise, [1, height, width, colors]), NOISE / 2);
     return clipByValue(add(base, lifted), 0, 1);
   });
@@ -191,7 +192,7 @@ async function visualized(
       await breathe();
       signal?.throwIfAborted();
       const [down, right] = [shift(), shift()];
-      const next = tidy(() => {
+      const next = held(() => {
         const shifted = withTape(() => slope(rolled(image, down, right)));
         const gradient = smoothed(rolled(shifted, -down, -right), blur);
         const length = sqrt(mean(square(gradient)));

@@ -9,7 +9,6 @@ import {
   sum,
   type Tensor1D,
   type Tensor4D,
-  tidy,
   type Variable,
   variableGrads,
 } from '@tensorflow/tfjs-core';
@@ -18,6 +17,7 @@ import { checkArguments, isListOf, kind, TEXT } from '../../base/arguments.js';
 import { attempted, fail, numberThat } from '../../base/check.js';
 import { bytesText } from '../../base/numbers.js';
 import { graphOf } from '../../tfjs/graph.js';
+import { held } from '../../tfjs/held.js';
 import { withTape } from '../../tfjs/tape.js';
 import { tapOf } from '../taps/taps.js';
 import { layerWeights, weightedDifference } from './differences.js';
@@ -118,7 +118,7 @@ export function styleObjective(
       all.slice(contentLayers).map((one) => gramMatrix(one as Tensor4D)),
     ] as const;
   };
-  const targets = tidy(() => [...parts(content)[0], ...parts(style)[1]]);
+  const targets = held(() => [...parts(content)[0], ...parts(style)[1]]);
   const losses = (image: Tensor4D) => {
     const [maps, grams] = parts(image);
     return stack([
@@ -138,7 +138,7 @@ export function styleObjective(
         };
         const { value, grads } = withTape(() => variableGrads(loss, [image]));
         value.dispose();
-        gradient = grads[image.name] as Tensor4D;
+        gradient = keep(grads[image.name] as Tensor4D);
         return { losses: named(await parts!.data<'float32'>()), gradient };
       } catch (error) {
         gradient?.dispose();

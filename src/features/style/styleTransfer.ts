@@ -1,4 +1,4 @@
-import { randomUniform, type Tensor4D, variable } from '@tensorflow/tfjs-core';
+import { keep, randomUniform, type Tensor4D, variable } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { COUNT, checkArguments, MODEL, withFields } from '../../base/arguments.js';
 import { checkSeed, fail, numberThat, oneOf, wholeNumber } from '../../base/check.js';
@@ -165,8 +165,8 @@ async function transferred(
   try {
     const pixels = [await toRgb(images.content, where), await toRgb(images.style, where)] as const;
     for (const one of pixels) checkStyleSize(where, loss, fittedSize(one, size), options.maxBytes);
-    const content = hold(await imageTensor(where, pixels[0], { size }));
-    const style = hold(await imageTensor(where, pixels[1], { size }));
+    const content = hold(keep(await imageTensor(where, pixels[0], { size })));
+    const style = hold(keep(await imageTensor(where, pixels[1], { size })));
     const first = await firstImage(where, init, content, seed);
     const image = hold(variable(first));
     if (first !== content) first.dispose();

@@ -1,4 +1,4 @@
-import { type Tensor, tensor } from '@tensorflow/tfjs-core';
+import { keep, type Tensor, tensor } from '@tensorflow/tfjs-core';
 import { crc32 } from '../../base/crc32.js';
 import { size } from '../../base/shapes.js';
 import type { Source } from '../../io/source.js';
@@ -132,5 +132,5 @@ async function tensorOf({ dtype, shape, open }: StoredTensor): Promise<Tensor> {
   const bytes = open();
   await bytes.readInto(new Uint8Array(numbers.buffer));
   await bytes.close();
-  return tensor(numbers, [...shape], name);
+  return keep(tensor(numbers, [...shape], name));
 }
