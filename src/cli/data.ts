@@ -1,4 +1,4 @@
-import { basename, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import {
   drawGarments,
   FASHION_MNIST,
@@ -10,7 +10,7 @@ import {
 } from 'vgg-blocks/data';
 import { countBar } from 'vgg-blocks/node';
 import { printedPath } from '../base/printable.js';
-import { foldersIn, isThere, namesIn } from './disk.js';
+import { foldersIn, isFolder, isThere, namesIn } from './disk.js';
 import { oddClasses } from './oddClasses.js';
 
 /** Whether a folder has IDX files, or tables of pixels instead of folders of images. */
@@ -39,6 +39,16 @@ export function checkPresent(source: string): void {
   if (['generated', 'fashion-mnist', 'mnist'].includes(source) || source.includes('://')) return;
   if (!isThere(source))
     throw new Error(`${printedPath(source)} could not be read: there is no such folder; check the path.`);
+}
+
+/** Refuses a folder of folders, as of images, where arrays are read. */
+export function checkArrays(command: string, source: string, remedy: string): void {
+  const folders = isFolder(source) && !isSetFolder(source) ? foldersIn(source) : [];
+  // The arrays may be in one of them.
+  if (folders.length === 0 || folders.some((name) => isSetFolder(join(source, name)))) return;
+  throw new Error(
+    `${command}: ${source} has folders, as of images, where --data names arrays of images (IDX files or tables); ${remedy}.`,
+  );
 }
 
 async function load(source: string, seed: number, log: (line: string) => void): Promise<Sets> {

@@ -2,7 +2,7 @@ import type { ImageSet } from 'vgg-blocks/data';
 import type { Preprocessing } from 'vgg-blocks/images';
 import type { Examples } from 'vgg-blocks/train';
 import { areOtherClasses, isNumbered } from '../base/classNames.js';
-import { checkPresent, loadData, type Sets } from './data.js';
+import { checkArrays, checkPresent, loadData, type Sets } from './data.js';
 import { someOf } from './labels.js';
 import type { OpenNetwork } from './network.js';
 import { complain } from './wording.js';
@@ -35,6 +35,7 @@ export async function arraySetsOf(
   { model, source, preprocessing, classNames }: OpenNetwork,
 ): Promise<Sets> {
   checkPresent(data);
+  checkArrays(command, data, 'pass a folder of images as --images');
   if (preprocessing && !isPlain(preprocessing)) {
     const by = command === 'compress' ? ' as --images' : '';
     throw new Error(

@@ -91,7 +91,8 @@ function faultIn<T extends object>(
   kinds: { readonly [K in keyof T]-?: Kind },
 ): string | undefined {
   const wrong = (Object.keys(kinds) as (keyof T & string)[]).find((name) => !kinds[name].holds(values[name]));
-  return wrong && `its ${where}${wrong} is ${shown(values[wrong])}`;
+  const value = wrong && values[wrong];
+  return wrong && `its ${where}${wrong} is ${value === undefined ? 'missing' : shown(value)}`;
 }
 
 /** The command whose run in a folder has not written its results yet; undefined if there is none, or its `run.json` is another's. */

@@ -15,7 +15,7 @@ import {
 import { saveModel } from 'vgg-blocks/weights';
 import { checkFollowed, checkWarmup } from '../base/runChecks.js';
 import { type BackendArguments, useBackend } from './backend.js';
-import { loadData } from './data.js';
+import { checkArrays, loadData } from './data.js';
 import { numberIn, shared } from './options.js';
 import { stopOnSignal } from './process.js';
 import { type RunArguments, withRun } from './runArguments.js';
@@ -103,6 +103,7 @@ async function trainIn(folder: RunFolder<TrainArguments>): Promise<void> {
   checkFollowed('train', options, Boolean(options.validationFraction));
   const known = args.epochs ?? options.epochs;
   if (known !== undefined) checkWarmup('train', options, known);
+  checkArrays('train', args.data, 'train on folders of images with vgg-blocks finetune');
   await useBackend({ ...args, threads: threadsToTry(args) });
   const bar = progressBar({ print: (text) => say(...text.split('\n')) });
   const data = await loadData(args.data, args.seed, bar.log);

@@ -1,7 +1,7 @@
 import { open, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { io, serialization } from '@tensorflow/tfjs-core';
-import { BOOLEAN, checkArguments, kind, LIST, optional, optionsOf, TEXT } from '../base/arguments.js';
+import { BOOLEAN, checkArguments, kind, LIST, optional, optionsOf } from '../base/arguments.js';
 import { shown, wholeNumber } from '../base/check.js';
 import { printedPath } from '../base/printable.js';
 import { isArrayBuffer } from '../base/realm.js';
@@ -14,6 +14,7 @@ import { isOwnLayer, outlineFault } from '../tfjs/outline.js';
 import { printable } from '../weights/formats/error.js';
 import { checkConfiguration } from '../weights/formats/keras/config.js';
 import { isGraphModel } from '../weights/formats/tfjsModel.js';
+import { PATH } from './path.js';
 import { OWN_SHARD, watchSaves } from './replacedShards.js';
 import { because, FILE_MODULES, openPending, writeFileAtomic } from './writeFile.js';
 
@@ -54,7 +55,7 @@ export interface FileSystemOptions {
  * const again = await tf.loadLayersModel(fileSystem('runs/vgg'));
  */
 export function fileSystem(path: string, options: FileSystemOptions = {}): io.IOHandler {
-  checkArguments('fileSystem', { path }, { path: TEXT });
+  checkArguments('fileSystem', { path }, { path: PATH });
   const names = { shardBytes: 1, strict: BOOLEAN } as const;
   const { shardBytes = 64 * 2 ** 20, strict = true } = optionsOf('fileSystem', options, names);
 

@@ -1,10 +1,11 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { checkArguments, TEXT } from '../base/arguments.js';
+import { checkArguments } from '../base/arguments.js';
 import { printedPath } from '../base/printable.js';
 import { systemCode } from '../io/runtime.js';
 import { type CheckpointStore, checkedStore } from '../train/checkpoint/store.js';
 import { lockFolder } from './lockFolder.js';
+import { PATH } from './path.js';
 import { because, openPending } from './writeFile.js';
 
 const EXTENSION = '.safetensors';
@@ -17,7 +18,7 @@ const EXTENSION = '.safetensors';
  * await train(model, sets, { checkpoint: { store: folderStore('runs/vgg/checkpoints'), resume: true } });
  */
 export function folderStore(folder: string): CheckpointStore {
-  checkArguments('folderStore', { folder }, { folder: TEXT });
+  checkArguments('folderStore', { folder }, { folder: PATH });
 
   const pathOf = (name: string) => join(folder, `${name}${EXTENSION}`);
   return checkedStore('folderStore', {

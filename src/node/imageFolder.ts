@@ -1,6 +1,6 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { COUNT, checkArguments, TEXT } from '../base/arguments.js';
+import { COUNT, checkArguments } from '../base/arguments.js';
 import { printedPath } from '../base/printable.js';
 import { publishedOptionsOf } from '../base/publishedOptions.js';
 import { areParts, isIgnored, partOf } from '../base/setLayout.js';
@@ -8,6 +8,7 @@ import { IMAGE_FILES_OPTIONS, imageFilesFor } from '../data/imageFiles.js';
 import type { ImageFile, ImageFiles, ImageFilesOptions, ImageProblem } from '../data/index.js';
 import type { Preprocessing } from '../images/preprocessing.js';
 import { imageTasks } from './imageThreads.js';
+import { PATH } from './path.js';
 import { readImage } from './readImage.js';
 import { because } from './writeFile.js';
 
@@ -35,7 +36,7 @@ export interface ImageFolderOptions extends ImageFilesOptions {
  * await train(model, folder);
  */
 export async function imageFolder(path: string, options: ImageFolderOptions = {}): Promise<ImageFiles> {
-  checkArguments('imageFolder', { path }, { path: TEXT });
+  checkArguments('imageFolder', { path }, { path: PATH });
   publishedOptionsOf('imageFolder', options, { ...IMAGE_FILES_OPTIONS, maxPixels: COUNT });
 
   const { maxPixels, ...rest } = options;

@@ -2,13 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { checkArguments, TEXT } from '../base/arguments.js';
+import { checkArguments } from '../base/arguments.js';
 import { printedPath } from '../base/printable.js';
 import { atExit } from '../io/atExit.js';
 import { makeFolders } from '../io/makeFolders.js';
 import { hasEnded, processBirth, processMark } from '../io/processes.js';
 import { systemCode } from '../io/runtime.js';
 import { isDeserted, type LockSocket, listenIn, removeFrom } from './lockSocket.js';
+import { PATH } from './path.js';
 import { because, FILE_MODULES } from './writeFile.js';
 
 /**
@@ -20,7 +21,7 @@ import { because, FILE_MODULES } from './writeFile.js';
  * @throws Error, one sentence, when a running process has the folder, or it cannot be written to.
  */
 export async function lockFolder(folder: string): Promise<() => Promise<void>> {
-  checkArguments('lockFolder', { folder }, { folder: TEXT });
+  checkArguments('lockFolder', { folder }, { folder: PATH });
 
   const path = join(folder, 'lock');
   const token = randomBytes(4).toString('hex');

@@ -4,6 +4,7 @@ import { BOOLEAN, BYTES, checkArguments, either, optionsOf, TEXT } from '../base
 import { fail } from '../base/check.js';
 import { printedPath } from '../base/printable.js';
 import { makeFolders } from '../io/makeFolders.js';
+import { PATH } from './path.js';
 import { because, FILE_MODULES, openness } from './writeFile.js';
 
 /** A file that grows, for logs that are read while they are written. */
@@ -34,7 +35,7 @@ export async function openLog(path: string, options: LogOptions = {}): Promise<L
 
 /** As `openLog`, for the function that error messages name. */
 export async function openLogFor(where: string, path: string, options: LogOptions): Promise<LogFile> {
-  checkArguments(where, { path }, { path: TEXT });
+  checkArguments(where, { path }, { path: PATH });
   const { append = false } = optionsOf(where, options, { append: BOOLEAN });
 
   const guarded = async <T>(work: () => Promise<T>): Promise<T> => {

@@ -1,7 +1,8 @@
-import { checkArguments, FLOATS, NUMBERS, optionsOf, TEXT } from '../base/arguments.js';
+import { checkArguments, FLOATS, NUMBERS, optionsOf } from '../base/arguments.js';
 import { oneOf, wholeNumber } from '../base/check.js';
 import { size } from '../base/shapes.js';
 import { encode } from '../weights/formats/numbers.js';
+import { PATH } from './path.js';
 import { openness, openPending } from './writeFile.js';
 
 /** Options of {@link npyWriter}. */
@@ -40,7 +41,7 @@ export async function npyWriter(
   shape: readonly number[],
   options: NpyOptions = {},
 ): Promise<NpyWriter> {
-  checkArguments('npyWriter', { path, shape }, { path: TEXT, shape: NUMBERS });
+  checkArguments('npyWriter', { path, shape }, { path: PATH, shape: NUMBERS });
   const { dtype = 'f32' } = optionsOf('npyWriter', options, { dtype: 1 });
 
   oneOf('npyWriter', 'dtype', dtype, ['f32', 'f16']);

@@ -1,11 +1,12 @@
 import { open, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { checkArguments, FLOATS, NUMBERS, optionsOf, TEXT, withFields } from '../base/arguments.js';
+import { checkArguments, FLOATS, NUMBERS, optionsOf, withFields } from '../base/arguments.js';
 import { fail, wholeNumber } from '../base/check.js';
 import { printedPath } from '../base/printable.js';
 import type { OpenRowStore } from '../features/index.js';
 import { makeFolders } from '../io/makeFolders.js';
 import { forget, temporaryPath } from '../io/pendingFile.js';
+import { PATH } from './path.js';
 import { because, FILE_MODULES, openness } from './writeFile.js';
 
 const SIZE = withFields('an object as { rows, rowLength }', 'rows', 'rowLength');
@@ -27,7 +28,7 @@ export interface TemporaryFileOptions {
  * const features = await cacheFeatures(lower, examples, { overflow: temporaryFile({ folder: '/data/tmp' }) });
  */
 export function temporaryFile(options: TemporaryFileOptions = {}): OpenRowStore {
-  const { folder = tmpdir() } = optionsOf('temporaryFile', options, { folder: TEXT });
+  const { folder = tmpdir() } = optionsOf('temporaryFile', options, { folder: PATH });
 
   return async (size) => {
     checkArguments('temporaryFile', { size }, { size: SIZE });

@@ -1,10 +1,11 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { COUNT, checkArguments, kind, NUMBER, nullable, recordOf, TEXT } from '../base/arguments.js';
+import { COUNT, checkArguments, kind, NUMBER, nullable, recordOf } from '../base/arguments.js';
 import { tag } from '../base/check.js';
 import type { EpochRow } from '../train/index.js';
 import { encodeEvent } from '../train/index.js';
 import { openLogFor } from './logFile.js';
+import { PATH } from './path.js';
 
 const STEP = kind('a whole number from 0 to 9007199254740991', COUNT.holds);
 const SCALARS = kind(
@@ -49,7 +50,7 @@ export interface TensorBoardWriter {
  * await board.close();
  */
 export async function tensorBoardWriter(folder: string): Promise<TensorBoardWriter> {
-  checkArguments('tensorBoardWriter', { folder }, { folder: TEXT });
+  checkArguments('tensorBoardWriter', { folder }, { folder: PATH });
 
   const now = () => Date.now() / 1000;
   const name = `events.out.tfevents.${Math.floor(now())}.${hostname()}.${process.pid}.${writers++}`;

@@ -2,13 +2,14 @@ import * as fsSync from 'node:fs';
 import * as fs from 'node:fs/promises';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { BYTES, checkArguments, isListOf, kind, TEXT } from '../base/arguments.js';
+import { BYTES, checkArguments, isListOf, kind } from '../base/arguments.js';
 import { fail } from '../base/check.js';
 import { printedPath } from '../base/printable.js';
 import { messageOf } from '../base/realm.js';
 import { isMisnamed, systemReason } from '../base/systemReason.js';
 import * as pending from '../io/pendingFile.js';
 import { systemCode } from '../io/runtime.js';
+import { PATH } from './path.js';
 
 const isPart = (part: unknown) => typeof part === 'string' || BYTES.holds(part);
 const CONTENT = kind(
@@ -33,7 +34,7 @@ export async function writeFileAtomic(
   content: string | Uint8Array | Uint8Array[],
 ): Promise<void> {
   checkArguments('writeFileAtomic', { content }, { content: CONTENT });
-  checkArguments('writeFileAtomic', { path }, { path: TEXT });
+  checkArguments('writeFileAtomic', { path }, { path: PATH });
 
   const file = await openPending(path);
   try {

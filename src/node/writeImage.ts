@@ -1,7 +1,8 @@
-import { checkArguments, PIXELS, TEXT } from '../base/arguments.js';
+import { checkArguments, PIXELS } from '../base/arguments.js';
 import { printedPath } from '../base/printable.js';
 import type { RawImage } from '../images/pixels.js';
 import { encodedPng } from '../images/png.js';
+import { PATH } from './path.js';
 import { writeFileAtomic } from './writeFile.js';
 
 /**
@@ -11,7 +12,7 @@ import { writeFileAtomic } from './writeFile.js';
  * @example await writeImage('cat.gradcam.png', await overlay(image, map));
  */
 export async function writeImage(path: string, image: RawImage): Promise<void> {
-  checkArguments('writeImage', { path, image }, { path: TEXT, image: PIXELS });
+  checkArguments('writeImage', { path, image }, { path: PATH, image: PIXELS });
 
   if (!path.toLowerCase().endsWith('.png')) {
     throw new Error(

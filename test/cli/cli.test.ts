@@ -654,6 +654,11 @@ describe('vgg-blocks train', () => {
       ['--data', '/no/such/folder'],
       /^train: \/no\/such\/folder: there is no such folder; .*\n$/,
     ],
+    [
+      'folders of images as the data',
+      ['--data', 'docs'],
+      /^train: docs has folders, as of images, where --data names arrays of images \(IDX files or tables\); train on folders of images with vgg-blocks finetune\.\n$/,
+    ],
     ['a file as the data', ['--data', 'package.json'], /^train: package\.json: it is a file; .*\n$/],
     ['an unknown architecture', ['--arch', 'vgg12'], /'vgg12'; it must be one of vgg11, /],
     [

@@ -66,6 +66,10 @@ describe.each(['train', 'finetune'])('the description of a run of %s', (name) =>
     }
   });
 
+  test('is refused without a command', async () => {
+    await expect(read({ ...begun, command: undefined }, command)).rejects.toThrow('(its command is missing)');
+  });
+
   test.each(['command', 'cwd', 'args', 'outcome'] as const)(
     'is refused with %s of another kind',
     async (field) => {
