@@ -18,7 +18,7 @@ import { correctBiases } from './correctBiases.js';
 import { divided, inputsOf, reducedName } from './divide.js';
 import { equalized } from './equalize.js';
 import { costOfFactors, type Factors, factorsOf } from './factors.js';
-import { foldNorms } from './foldNorms.js';
+import { foldedNorms } from './foldNorms.js';
 import { FreedLayers } from './freedLayers.js';
 import { checkCount, checkImages, type Images, partOf } from './images.js';
 import { type CompressReport, layerReports } from './report.js';
@@ -142,7 +142,7 @@ async function compressed(
       checkCount(WHERE, images);
     }
     // The network to divide: what it shares with the model is freed with it, layer by layer, once the model is disposed.
-    const whole = quantize === 'none' ? rebuilt(WHERE, original, () => undefined) : foldNorms(model);
+    const whole = quantize === 'none' ? rebuilt(WHERE, original, () => undefined) : foldedNorms(WHERE, model);
     const freed = own(new FreedLayers(whole), (all) => all.freeAll());
     const graph = graphOf(WHERE, whole);
     const dense = denseLayersOf(graph);

@@ -5,6 +5,7 @@ import { rebuilt } from '../core/rebuilt.js';
 import { foldNorm } from '../tfjs/foldedNorm.js';
 import { isRelu } from '../tfjs/fusedNorm.js';
 import { type Call, type Graph, graphOf } from '../tfjs/graph.js';
+import { onBackend } from '../tfjs/onBackend.js';
 import { checkCopy } from '../tfjs/sharedLayer.js';
 import { freeCopy } from './freeCopy.js';
 import { onlyCallOf, onlyReaderOf } from './links.js';
@@ -26,9 +27,13 @@ const FOLDED = ['Conv2D', 'DepthwiseConv2D', 'SeparableConv2D', 'Dense'];
  */
 export function foldNorms(model: LayersModel): LayersModel {
   checkArguments('foldNorms', { model }, { model: MODEL });
+  return foldedNorms('foldNorms', model);
+}
 
-  checkCopy('foldNorms', model);
-  const graph = graphOf('foldNorms', model);
+/** As `foldNorms`, for the function that error messages name. */
+export function foldedNorms(where: string, model: LayersModel): LayersModel {
+  checkCopy(where, model);
+  const graph = graphOf(where, model);
   const folds = new Map<layers.Layer, Fold>();
   const gone = new Set<layers.Layer>();
   for (const call of graph.calls) {
@@ -38,11 +43,12 @@ export function foldNorms(model: LayersModel): LayersModel {
     gone.add(fold.norm);
     if (fold.relu) gone.add(fold.relu);
   }
-  return rebuilt('foldNorms', graph, (layer) => {
+  const replacement = (layer: layers.Layer) => {
     if (gone.has(layer)) return [];
     const fold = folds.get(layer);
     return fold && [foldedLayer(layer, fold)];
-  });
+  };
+  return onBackend(where, () => rebuilt(where, graph, replacement));
 }
 
 /** A batch normalization that becomes part of a layer, and the ReLU that does. */

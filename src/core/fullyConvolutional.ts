@@ -11,6 +11,7 @@ import { fits, shapeText } from '../base/shapes.js';
 import { applied, compute, graphOf } from '../tfjs/graph.js';
 import { checkWhatItPredicts, imageShapeOf } from '../tfjs/imageSize.js';
 import { ownOnce } from '../tfjs/models.js';
+import { onBackend } from '../tfjs/onBackend.js';
 import { checkCopy, uniqueLayerNames } from '../tfjs/sharedLayer.js';
 import { built } from './built.js';
 import { conversionsOf } from './conversions.js';
@@ -65,7 +66,7 @@ export function convolutional(
   const graph = graphOf(where, model);
   const shape = sizeOf(where, model, inputShape);
   const conversions = conversionsOf(where, graph, shape, logits);
-  const converted = built(where, () => {
+  const build = () => {
     const { dtype } = model.inputs[0]!;
     const image = input({ shape: [null, null, shape[2]], dtype, name: graph.input.layer.name });
     const named = uniqueLayerNames(image.name);
@@ -86,7 +87,8 @@ export function convolutional(
     const result = tfjsModel({ inputs: image, outputs: output, name });
     result.layers.forEach(ownOnce);
     return result;
-  });
+  };
+  const converted = onBackend(where, () => built(where, build));
   const metadata = model.getUserDefinedMetadata();
   if (metadata) converted.setUserDefinedMetadata(metadata);
   checkWhatItPredicts(where, converted);

@@ -2,6 +2,7 @@ import { div, mul, reverse, sub, sum, type Tensor4D, tidy } from '@tensorflow/tf
 import { checkArguments, TENSOR } from '../base/arguments.js';
 import { fail } from '../base/check.js';
 import { floats } from '../tfjs/floats.js';
+import { onBackend } from '../tfjs/onBackend.js';
 import { type Preprocessing, preprocessingArgument } from './preprocessing.js';
 
 /**
@@ -22,7 +23,7 @@ export function normalizeImages(images: Tensor4D, preprocessing: Preprocessing):
   if (images.shape.length !== 4 || (images.shape[3] !== 3 && !isGray)) {
     fail('normalizeImages', `the images have shape [${images.shape}]; pass [batch, height, width, 3].`);
   }
-  return tidy(() => {
+  const compute = (): Tensor4D => {
     const x = images.dtype === 'int32' ? div(floats(images), 255) : floats(images);
     if (channels === 'gray') {
       const gray = isGray ? x : (sum(mul(x, [0.299, 0.587, 0.114]), 3, true) as Tensor4D);
@@ -30,5 +31,6 @@ export function normalizeImages(images: Tensor4D, preprocessing: Preprocessing):
     }
     const ordered = channels === 'RGB' ? x : reverse(x, 3);
     return div(sub(mul(ordered, white), [...mean]), [...std]);
-  });
+  };
+  return onBackend('normalizeImages', () => tidy(compute));
 }

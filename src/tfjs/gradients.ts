@@ -7,6 +7,7 @@ import {
   UnsortedSegmentSum,
 } from '@tensorflow/tfjs-core';
 import { fail } from '../base/check.js';
+import { checkBackend } from './backendReady.js';
 import type { Call, Graph } from './graph.js';
 
 /** The layers besides dilated convolutions that TensorFlow.js computes, but not their gradients. */
@@ -81,6 +82,8 @@ function checkKernels(
     (kernel) => kernel && !getKernel(kernel, backend),
   );
   if (!missing) return;
+  // One that is still starting may have it.
+  checkBackend(where);
   const remedy =
     backend === 'wasm' && missing === Conv2DBackpropFilter
       ? 'call installWasmKernels() of vgg-blocks/wasm first'

@@ -8,6 +8,7 @@ import { checkInUse } from './disposed.js';
 import { type Call, callsTo, type Graph, graphOf, type Output } from './graph.js';
 import { inputSpecOf } from './inputSpecs.js';
 import { inputShapeOf } from './models.js';
+import { onBackend } from './onBackend.js';
 
 type Shape = (number | null)[];
 
@@ -115,7 +116,7 @@ export function checkWhatItPredicts(where: string, model: LayersModel): void {
       fail(where, `the images have shape [${shape}]; pass [${shapeText(wanted, ', ')}].`);
     }
     checkImageSize(where, graph, shape.slice(1));
-    return predict(x, args);
+    return onBackend(where, () => predict(x, args));
   };
 }
 

@@ -3,8 +3,10 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail } from '../base/check.js';
 import { isOfCaller } from '../base/ofCaller.js';
 import { clauseOf, firstLineOf, isError } from '../base/realm.js';
+import { checkBackend } from './backendReady.js';
 import { checkInUse, checkMade, isModel, type Used } from './disposed.js';
 import { failingLayer } from './failingLayer.js';
+import { missingKernel } from './onBackend.js';
 import { memoryFailure } from './outOfMemory.js';
 
 /**
@@ -33,10 +35,13 @@ export async function inUse<T>(where: string, used: Used, work: () => T | Promis
     return made;
   } catch (error) {
     if (isOfCaller(error)) throw error;
+    // Otherwise it is said to lack what the next one has.
+    if (missingKernel(error) !== undefined) checkBackend(where);
     if (isRaw(error)) {
       if (engine().registry[name] !== backend)
         fail(where, `the backend ${name} was removed while it was in use; remove it afterwards.`);
       checkInUse(where, used);
+      checkBackend(where);
     }
     const said = isForeign(where, error) ? (reasonOf(used, error) ?? lostTensor(error)) : undefined;
     throw said === undefined ? error : new RangeError(`${where}: ${said}`, { cause: error });
@@ -59,8 +64,8 @@ function isForeign(where: string, error: unknown): boolean {
 /** Why models cannot be computed, if that is what an error is about. */
 function reasonOf(used: Used, error: unknown): string | undefined {
   const cause = clauseOf(firstLineOf(error));
-  const [, kernel] = /^Kernel '(\w+)' not registered/.exec(cause) ?? [];
-  if (kernel) {
+  const kernel = missingKernel(error);
+  if (kernel !== undefined) {
     return `the backend ${getBackend()} has no kernel ${kernel}, which a layer of the model needs; choose another backend.`;
   }
   const [, operation] = /gradient function not found for (\w+)/.exec(cause) ?? [];

@@ -4,6 +4,7 @@ import { fail } from '../base/check.js';
 import { isKnownFinite, knownFinite } from '../tfjs/finiteWeights.js';
 import { floats } from '../tfjs/floats.js';
 import { layersWithin } from '../tfjs/models.js';
+import { onBackend } from '../tfjs/onBackend.js';
 
 /** Whether no number is NaN or infinite. */
 export async function areFinite(tensors: readonly Tensor[]): Promise<boolean> {
@@ -26,8 +27,8 @@ export async function checkWeights(where: string, model: LayersModel): Promise<v
     .map((layer) => ({ name: layer.name, weights: layer.getWeights() }))
     .filter(({ weights }) => !weights.every(isKnownFinite));
   if (layers.length === 0) return;
-  const sums = tidy(() =>
-    stack(layers.map(({ weights }) => addN(weights.map((weight) => sum(floats(weight)))))),
+  const sums = onBackend(where, () =>
+    tidy(() => stack(layers.map(({ weights }) => addN(weights.map((weight) => sum(floats(weight))))))),
   );
   const totals = await sums.data().finally(() => sums.dispose());
   for (const [i, { name, weights }] of layers.entries()) {

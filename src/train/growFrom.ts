@@ -2,7 +2,9 @@ import { dispose } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL } from '../base/arguments.js';
 import { fail } from '../base/check.js';
+import { checkNumbers } from '../tfjs/disposed.js';
 import { layersWithin } from '../tfjs/models.js';
+import { onBackend } from '../tfjs/onBackend.js';
 
 /**
  * Starts a deep network from a trained one with fewer layers, as the VGG paper did (Simonyan & Zisserman 2015, section 3.1): it
@@ -20,6 +22,7 @@ import { layersWithin } from '../tfjs/models.js';
 export function growFrom(model: LayersModel, trained: LayersModel): LayersModel {
   checkArguments('growFrom', { model, trained }, { model: MODEL, trained: MODEL });
 
+  for (const one of [model, trained]) checkNumbers('growFrom', one);
   const own = layersWithin(model);
   const pairs = copied(trained).map((from) => {
     const to = own.find(({ name }) => name === from.name);
@@ -32,12 +35,14 @@ export function growFrom(model: LayersModel, trained: LayersModel): LayersModel 
     }
     return [from, to!] as const;
   });
-  for (const [from, to] of pairs) {
-    const weights = from.getWeights().map((weight) => weight.clone());
-    to.setWeights(weights);
-    dispose(weights);
-  }
-  return model;
+  return onBackend('growFrom', () => {
+    for (const [from, to] of pairs) {
+      const weights = from.getWeights().map((weight) => weight.clone());
+      to.setWeights(weights);
+      dispose(weights);
+    }
+    return model;
+  });
 }
 
 /** The layers that are copied, with the normalization that follows each of the convolutions. */

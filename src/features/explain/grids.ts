@@ -9,6 +9,7 @@ import type { RawImage } from '../../images/index.js';
 import { checkNumbers } from '../../tfjs/disposed.js';
 import { floats } from '../../tfjs/floats.js';
 import { layersWithin } from '../../tfjs/models.js';
+import { onBackend } from '../../tfjs/onBackend.js';
 
 /** Options of {@link featureMapGrid}. */
 export interface FeatureMapOptions extends GridOptions {
@@ -69,7 +70,9 @@ export async function featureMapGrid(features: Tensor, options: FeatureMapOption
       `channels is ${shown(wanted)}; pass one or more of the ${depth} channels, 0 to ${depth - 1}.`,
     );
   }
-  const planes = tidy(() => transpose(reshape(floats(features), [height, width, depth]), [2, 0, 1]));
+  const planes = onBackend('featureMapGrid', () =>
+    tidy(() => transpose(reshape(floats(features), [height, width, depth]), [2, 0, 1])),
+  );
   const values = await planes.data<'float32'>().finally(() => planes.dispose());
   const maps = wanted.map((channel) =>
     values.slice(channel * height * width, (channel + 1) * height * width),

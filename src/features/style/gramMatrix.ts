@@ -2,6 +2,7 @@ import { matMul, mul, reshape, type Tensor3D, type Tensor4D, tidy } from '@tenso
 import { checkArguments, optionsOf, TENSOR } from '../../base/arguments.js';
 import { fail, oneOf } from '../../base/check.js';
 import { floats } from '../../tfjs/floats.js';
+import { onBackend } from '../../tfjs/onBackend.js';
 
 /** The divisor of the sums in a Gram matrix. */
 export type GramNormalization = 'elements' | 'positions' | 'none';
@@ -34,8 +35,9 @@ export function gramMatrix(
   const [batch, height, width, channels] = features.shape;
   const positions = height * width;
   const divisor = { elements: positions * channels, positions: positions, none: 1 }[normalization];
-  return tidy(() => {
+  const compute = () => {
     const rows = reshape(floats(features), [batch, positions, channels]);
     return mul(matMul(rows, rows, true), 1 / divisor) as Tensor3D;
-  });
+  };
+  return onBackend('gramMatrix', () => tidy(compute));
 }

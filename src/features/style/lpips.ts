@@ -12,6 +12,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL, NUMBERS, optionsOf, TENSOR } from '../../base/arguments.js';
 import { fail, oneOf, shown } from '../../base/check.js';
 import { checkInUse } from '../../tfjs/disposed.js';
+import { onBackend } from '../../tfjs/onBackend.js';
 import { total } from '../../tfjs/total.js';
 import { enlargedBilinear } from './bilinear.js';
 import { sameShape } from './differences.js';
@@ -81,13 +82,14 @@ export function lpips(
     checkArguments('lpips', { images, others }, { images: TENSOR, others: TENSOR });
     checkInUse('lpips', { model });
     sameShape('lpips', images, others);
-    return tidy(() => {
+    const compute = () => {
       const maps = distances(fromRange(images, range), fromRange(others, range));
       const [, height, width] = images.shape;
       return spatial
         ? total(maps.map((map) => enlargedBilinear(map, height, width)))
         : (total(maps.map((map) => mean(map, [1, 2]))) as Tensor1D);
-    });
+    };
+    return onBackend('lpips', () => tidy(compute));
   };
 }
 

@@ -4,6 +4,7 @@ import { checkArguments, MODEL, TEXTS } from '../../base/arguments.js';
 import { fail } from '../../base/check.js';
 import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import { checkInUse } from '../../tfjs/disposed.js';
+import { onBackend } from '../../tfjs/onBackend.js';
 import { layerWeights, sameShape, weightedDifference } from './differences.js';
 import { type ImageFeaturesOptions, imageFeatures } from './imageFeatures.js';
 
@@ -51,6 +52,8 @@ export function perceptualLoss(
         `the images have shape [${images.shape}]; pass [batch, height, width, channels], each at least 1.`,
       );
     }
-    return tidy(() => weightedDifference(features(images), features(targets), weights));
+    return onBackend('perceptualLoss', () =>
+      tidy(() => weightedDifference(features(images), features(targets), weights)),
+    );
   };
 }

@@ -13,6 +13,7 @@ import {
 import { checkArguments, TENSOR } from '../../base/arguments.js';
 import { fail } from '../../base/check.js';
 import { floats } from '../../tfjs/floats.js';
+import { onBackend } from '../../tfjs/onBackend.js';
 
 /**
  * The total variation of images: the absolute differences between each pixel and its neighbors below and to the right, summed
@@ -33,7 +34,7 @@ export function totalVariation(images: Tensor4D): Tensor1D {
     );
   }
   const [batch, height, width, channels] = images.shape;
-  return tidy(() => {
+  const compute = () => {
     const x = floats(images);
     const down = sub(
       slice(x, [0, 1, 0, 0], [batch, height - 1, width, channels]),
@@ -44,7 +45,8 @@ export function totalVariation(images: Tensor4D): Tensor1D {
       slice(x, [0, 0, 0, 0], [batch, height, width - 1, channels]),
     );
     return add(absolute(down), absolute(right)) as Tensor1D;
-  });
+  };
+  return onBackend('totalVariation', () => tidy(compute));
 }
 
 /** The absolute values, summed per image. tfjs's own `abs` has the gradient -1 at 0, which would change flat areas. */

@@ -6,6 +6,7 @@ import { built } from '../../core/built.js';
 import { kernelInitializers } from '../../core/initializer.js';
 import { INITIALIZERS, MAX_UNITS, type NetworkOptions } from '../../core/options.js';
 import { checkMaps } from '../../tfjs/axes.js';
+import { checkNumbers } from '../../tfjs/disposed.js';
 import { layersWithin } from '../../tfjs/models.js';
 import { checkCopy } from '../../tfjs/sharedLayer.js';
 import { metadataOf, setMetadata } from '../../weights/metadata.js';
@@ -72,6 +73,7 @@ export function transferHead(base: LayersModel, options: TransferHeadOptions): L
   checkSeed(where, seed);
 
   checkCopy(where, base);
+  checkNumbers(where, base);
   return built(where, () => {
     let x = outputOf(base);
     const append = (layer: layers.Layer) => {
