@@ -1,8 +1,7 @@
-import { open } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { Command } from 'commander';
-import { FORMAT_BYTES, imageFormatOf } from '../base/imageFormat.js';
-import { imagePaths } from './imagePaths.js';
+import { imageFormatOf } from '../base/imageFormat.js';
+import { headOf, imagePaths } from './imagePaths.js';
 
 /** The formats that are decoded without sharp. */
 const OWN_FORMATS = ['BMP', 'PNM'];
@@ -24,7 +23,8 @@ export function decoding<T>(
     if (hasSharp()) return;
     const paths = await imagePaths(await imagesOf(action.opts() as T, action.args), () => {});
     for (const path of paths) {
-      const format = await formatOf(path);
+      const head = await headOf(path);
+      const format = head && imageFormatOf(head);
       if (format === undefined || OWN_FORMATS.includes(format)) continue;
       throw new Error(
         `${action.name()}: ${path} is ${format}, which the package sharp decodes, but it is not installed; run npm install sharp.`,
@@ -40,18 +40,5 @@ function hasSharp(): boolean {
   } catch (error) {
     // Where it cannot be loaded, decoding says why.
     return (error as { code?: unknown }).code !== 'MODULE_NOT_FOUND' || 'permission' in process;
-  }
-}
-
-/** The format of an image file by its first bytes; undefined if it is not one or cannot be read. */
-async function formatOf(path: string): Promise<string | undefined> {
-  const file = await open(path).catch(() => undefined);
-  try {
-    const head = await file?.read(new Uint8Array(FORMAT_BYTES), 0, FORMAT_BYTES);
-    return head && imageFormatOf(head.buffer.subarray(0, head.bytesRead));
-  } catch {
-    return undefined;
-  } finally {
-    await file?.close();
   }
 }

@@ -44,9 +44,13 @@ export function foldersIn(folder: string): string[] {
   return namesIn(folder).filter((name) => !isIgnored(name) && attempted(() => isFolder(join(folder, name))));
 }
 
-/** The text of a file; undefined if there is none. */
+/** The text of a file; undefined if there is none. A pipe that nobody writes to would be read forever. */
 export function textAt(path: string): string | undefined {
-  return lookedAt(path, (at) => readFileSync(at, 'utf8'));
+  return lookedAt(path, (at) => {
+    const found = statSync(at);
+    if (!found.isFile() && !found.isDirectory()) throw new Error('it is a pipe or a device');
+    return readFileSync(at, 'utf8');
+  });
 }
 
 /** Refuses, before the work, a place where its result could not be written. */

@@ -110,16 +110,23 @@ async function filesBelow(folder: string, above: readonly string[], report: Repo
 
 /** Whether a file begins like an image; true for one that cannot be read or is empty, which reading it reports. */
 async function startsLikeImage(path: string): Promise<boolean> {
+  const head = await headOf(path);
+  return head === undefined || head.length === 0 || imageFormatOf(head) !== undefined;
+}
+
+/** The first bytes of a file, by which its format is known; undefined for what is not a file or cannot be read. */
+export async function headOf(path: string): Promise<Uint8Array | undefined> {
   try {
-    if (!(await stat(path)).isFile()) return true;
+    // Opening a pipe that nobody writes to would wait forever.
+    if (!(await stat(path)).isFile()) return undefined;
     const file = await open(path);
     try {
       const { bytesRead, buffer } = await file.read(new Uint8Array(FORMAT_BYTES), 0, FORMAT_BYTES);
-      return bytesRead === 0 || imageFormatOf(buffer.subarray(0, bytesRead)) !== undefined;
+      return buffer.subarray(0, bytesRead);
     } finally {
       await file.close();
     }
   } catch {
-    return true;
+    return undefined;
   }
 }

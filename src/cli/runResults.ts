@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { failureReason, isAbsent } from '../base/systemReason.js';
@@ -79,6 +80,8 @@ export function checkLogs(command: string, { logs: [path] }: Lost): void {
 async function digestOf(path: string): Promise<string | undefined> {
   const hash = createHash('sha256');
   try {
+    // A pipe that nobody writes to would be read forever.
+    if (!(await stat(path)).isFile()) throw new Error('it is not a file');
     await pipeline(createReadStream(path), hash);
   } catch (error) {
     if (isAbsent(error)) return undefined;

@@ -2,11 +2,11 @@ import { attempted } from '../base/check.js';
 import { DataError } from './errors.js';
 import { makeFolders } from './makeFolders.js';
 import { openPending } from './pendingFile.js';
-import { nodeModules, systemCode } from './runtime.js';
+import { nodeModules } from './runtime.js';
 
 /**
- * Keeps downloads between runs. A cache that fails behaves like an empty one; its methods throw only a DataError, for a folder under
- * the name of a file.
+ * Keeps downloads between runs. A cache that fails behaves like an empty one; its methods throw only a DataError, for what is not a file
+ * under the name of one.
  */
 export interface FileCache {
   /** A file's bytes; undefined if there is no such file. */
@@ -58,15 +58,23 @@ function defaultFolder({ env, os, path, platform }: Node): string | undefined {
 
 function folderCache(node: Node, folder: string): FileCache {
   const { fs, path } = node;
+  const locate = async (name: string) => {
+    const at = path.join(folder, name);
+    const found = await fs.stat(at).catch(() => undefined);
+    // A pipe that nobody writes to would be read forever.
+    if (found && !found.isFile()) throw inTheWay(at, found.isDirectory() ? 'a folder' : 'a pipe or a device');
+    return found && at;
+  };
   return {
-    read: (name) =>
-      fs.readFile(path.join(folder, name)).then(
+    locate,
+    async read(name) {
+      const found = await locate(name);
+      if (found === undefined) return undefined;
+      return fs.readFile(found).then(
         (bytes) => new Uint8Array(bytes),
-        (error: unknown) => {
-          if (systemCode(error) === 'EISDIR') throw inTheWay(path.join(folder, name));
-          return undefined;
-        },
-      ),
+        () => undefined,
+      );
+    },
     async write(name, bytes) {
       try {
         const file = await openPending(node, path.join(folder, name));
@@ -95,22 +103,14 @@ function folderCache(node: Node, folder: string): FileCache {
       } catch {}
     },
     remove: (name) => fs.rm(path.join(folder, name), { force: true }).catch(() => {}),
-    locate: (name) =>
-      fs.stat(path.join(folder, name)).then(
-        (found) => {
-          if (found.isDirectory()) throw inTheWay(path.join(folder, name));
-          return path.join(folder, name);
-        },
-        () => undefined,
-      ),
   };
 }
 
-function inTheWay(folder: string): DataError {
+function inTheWay(path: string, kind: string): DataError {
   return new DataError(
-    folder,
+    path,
     'unreadable',
-    'it is a folder, where the cache keeps a downloaded file; move it away.',
+    `it is ${kind}, where the cache keeps a downloaded file; move it away.`,
   );
 }
 

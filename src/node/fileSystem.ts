@@ -1,4 +1,4 @@
-import { open, readFile, rm, writeFile } from 'node:fs/promises';
+import { open, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { io, serialization } from '@tensorflow/tfjs-core';
 import { BOOLEAN, checkArguments, kind, LIST, optional, optionsOf } from '../base/arguments.js';
@@ -15,7 +15,7 @@ import { printable } from '../weights/formats/error.js';
 import { checkConfiguration } from '../weights/formats/keras/config.js';
 import { isGraphModel } from '../weights/formats/tfjsModel.js';
 import { PATH } from './path.js';
-import { OWN_SHARD, watchSaves } from './replacedShards.js';
+import { OWN_SHARD, textOf, watchSaves } from './replacedShards.js';
 import { because, FILE_MODULES, openPending, writeFileAtomic } from './writeFile.js';
 
 const ARTIFACTS = kind(
@@ -153,6 +153,9 @@ const MAX_READ = 2 ** 30;
 /** Reads a file into its own array; a pooled `Buffer` would share its memory with others. */
 async function read(path: string): Promise<Uint8Array> {
   try {
+    const found = await stat(path);
+    // Opening a pipe that nobody writes to would wait forever.
+    if (!found.isFile() && !found.isDirectory()) throw new Error('it is a pipe or a device; use a file');
     const file = await open(path);
     try {
       const bytes = new Uint8Array((await file.stat()).size);
@@ -222,7 +225,7 @@ async function faultOf(
  */
 async function shardsOf(path: string): Promise<string[]> {
   try {
-    const groups = weightGroups(JSON.parse(await readFile(path, 'utf8'))) ?? [];
+    const groups = weightGroups(JSON.parse(await textOf(path))) ?? [];
     return groups.flatMap(({ paths }) => paths).filter((name) => OWN_SHARD.test(name));
   } catch {
     return [];

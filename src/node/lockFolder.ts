@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { checkArguments } from '../base/arguments.js';
 import { printedPath } from '../base/printable.js';
@@ -90,10 +90,16 @@ async function create(path: string, content: string): Promise<boolean> {
 
 /** A lock's content; empty if it has been released meanwhile. */
 async function read(path: string): Promise<string> {
-  return readFile(path, 'utf8').catch((error: unknown) => {
+  try {
+    const found = await stat(path);
+    // A pipe that nobody writes to would be read forever.
+    if (!found.isFile() && !found.isDirectory())
+      throw new Error(`${printedPath(path)} is a pipe or a device; move it away`);
+    return await readFile(path, 'utf8');
+  } catch (error) {
     if (systemCode(error) === 'ENOENT') return '';
     throw error;
-  });
+  }
 }
 
 /**

@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { BOOLEAN, BYTES, checkArguments, either, optionsOf, TEXT } from '../base/arguments.js';
 import { fail } from '../base/check.js';
@@ -47,6 +47,9 @@ export async function openLogFor(where: string, path: string, options: LogOption
   };
   const file = await guarded(async () => {
     await makeFolders(FILE_MODULES, dirname(path));
+    // Opening a pipe that nobody reads would wait forever, and what is read already cannot be written again.
+    const isPipe = (await stat(path).catch(() => undefined))?.isFIFO();
+    if (isPipe) throw Object.assign(new Error('ESPIPE: it is a pipe'), { code: 'ESPIPE' });
     // Created by an append, but opened for writing at positions.
     await (await open(path, 'a')).close();
     return open(path, 'r+');

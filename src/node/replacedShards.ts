@@ -51,7 +51,8 @@ async function modelsIn(folder: string): Promise<string[]> {
   return (await readdir(folder)).filter((name) => name.endsWith('.json')).map((name) => join(folder, name));
 }
 
-async function textOf(path: string): Promise<string> {
+/** The text of a file; empty for what is not a file. */
+export async function textOf(path: string): Promise<string> {
   // Reading a pipe may never end.
   return (await stat(path)).isFile() ? readFile(path, 'utf8') : '';
 }

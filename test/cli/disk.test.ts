@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -33,6 +34,12 @@ test('nothing at a path is an answer, and a path that cannot be looked at an err
   mkdirSync(at('set', '.git'));
   symlinkSync(at('loop'), at('set', 'dogs'));
   expect(foldersIn(at('set'))).toEqual(['cats']);
+});
+
+test.skipIf(process.platform === 'win32')('a pipe is not waited for', () => {
+  execFileSync('mkfifo', [at('run.json')]);
+  expect(() => readBegun(folder)).toThrow(`${at('run.json')} could not be read: it is a pipe or a device;`);
+  rmSync(at('run.json'));
 });
 
 test('a run, results or a model that cannot be read are not taken for none', () => {

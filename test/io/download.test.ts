@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   existsSync,
@@ -516,6 +517,14 @@ describe('download', () => {
       sentence,
     );
     expect(server!.requests).toHaveLength(0);
+  });
+
+  test.skipIf(process.platform === 'win32')('waits for no writer of a pipe there', async () => {
+    execFileSync('mkfifo', [join(folder, name)]);
+    const answer: Answer = (request, response) => sendFile(request, response, file);
+    await expect(fetchFrom(answer)).rejects.toThrow(
+      `${join(folder, name)}: it is a pipe or a device, where the cache`,
+    );
   });
 
   test('says how Node uses a proxy whose variable is set', async () => {

@@ -18,7 +18,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { npyWriter, temporaryFile, writeFileAtomic } from '../../src/node/index.js';
+import {
+  fileSystem,
+  lockFolder,
+  npyWriter,
+  openLog,
+  temporaryFile,
+  writeFileAtomic,
+} from '../../src/node/index.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 let folder: string;
@@ -93,6 +100,19 @@ describe('like cp, writing', () => {
       `${at('pipe')} could not be written: it is a pipe, and its beginning is written last; use a file.`,
     );
     await closed;
+  });
+
+  test('waits for no reader or writer of a pipe in the place of a log, a lock or a model', async () => {
+    for (const name of ['log', 'lock', 'model.json']) execFileSync('mkfifo', [at(name)]);
+    expect(await openLog(at('log')).catch(messageOf)).toBe(
+      `${at('log')} could not be written: it is a pipe, and its beginning is written last; use a file.`,
+    );
+    expect(await lockFolder(folder).catch(messageOf)).toBe(
+      `${folder} could not be written: ${at('lock')} is a pipe or a device; move it away.`,
+    );
+    expect(await fileSystem(folder).load!().catch(messageOf)).toBe(
+      `${at('model.json')} could not be read: it is a pipe or a device; use a file.`,
+    );
   });
 
   test('leaves a write-protected file alone', () => {
