@@ -174,6 +174,7 @@ export class ImageSet {
         `${start} to ${end} is not a range within the ${this.length} images; use 0 to ${this.length}.`,
       );
     }
+    this.#checkBytes();
     const pixels = this.#pixels();
     return new ImageSet({
       ...this.#parts(),
@@ -205,6 +206,7 @@ export class ImageSet {
   split(fraction: number, seed = 0): { trainSet: ImageSet; validationSet: ImageSet } {
     const isFraction = (n: number) => n >= 0 && n <= 1;
     numberThat('ImageSet', 'the fraction', fraction, isFraction, 'from 0 to 1, such as 0.1');
+    this.#checkBytes();
     const { training, validation } = splitByClass(this.labels, fraction, checkSeed('ImageSet', seed));
     return { trainSet: this.#select(training), validationSet: this.#select(validation) };
   }
@@ -223,6 +225,7 @@ export class ImageSet {
 
   /** Names the content for checkpoints of training: a checksum of images and labels, the size, the augmentation. */
   fingerprint(): string {
+    this.#checkBytes();
     const { images, labels, storedShape, shape, augmentation } = this;
     const sums = [images, labels].map((bytes) => crc32(bytes).toString(16));
     return JSON.stringify([sums, storedShape, shape, augmentation]);
@@ -238,11 +241,7 @@ export class ImageSet {
     const [height, width, channels] = this.storedShape;
     const shape = [indices.length, height, width, channels] as const;
     const size = this.#pixels();
-    checkArguments(
-      'ImageSet',
-      { images: this.images, labels: this.labels },
-      { images: BYTES, labels: BYTES },
-    );
+    this.#checkBytes();
     const bytes = wholeWords(indices.length * size);
     indices.forEach((index, row) => {
       bytes.set(this.images.subarray(index * size, (index + 1) * size), row * size);
@@ -289,6 +288,12 @@ export class ImageSet {
     });
     const labels = Uint8Array.from(indices, (index) => this.labels[index]!);
     return new ImageSet({ ...this.#parts(), images, labels });
+  }
+
+  /** Throws if the bytes, which are the caller's, went to another thread since the set was made. */
+  #checkBytes(): void {
+    const { images, labels } = this;
+    checkArguments('ImageSet', { images, labels }, { images: BYTES, labels: BYTES });
   }
 
   #pixels(): number {

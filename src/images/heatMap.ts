@@ -25,6 +25,12 @@ const REGION = recordOf('a region as { left, top, width, height }', {
   height: FINITE,
 });
 
+/** A map whose numbers stay as they are now, while its image is read. */
+export function keptMap<T extends ValueMap>(where: string, map: T): T {
+  checkHeatMap(where, map);
+  return { ...map, values: map.values.slice() };
+}
+
 /** Throws unless a map has a number for each of its positions. */
 export function checkHeatMap(where: string, map: ValueMap): void {
   checkArguments(where, { map }, { map: HEAT_MAP });

@@ -2,7 +2,7 @@ import { optionsOf } from '../base/arguments.js';
 import { fail, keyOf, MAX_SIDE, numberThat, oneOf, shown, wholeNumber } from '../base/check.js';
 import { COLOR_TABLES, type ColorMap, colored, colorTable } from './colorMap.js';
 import { fittedSize, type Region } from './geometry.js';
-import { checkHeatMap, enlarged, quantileOf, type ValueMap } from './heatMap.js';
+import { checkHeatMap, enlarged, keptMap, quantileOf, type ValueMap } from './heatMap.js';
 import { withLegend } from './legend.js';
 import { type ImageInput, type RawImage, type RgbImage, toRgb } from './pixels.js';
 import { resizeBilinear } from './resize.js';
@@ -51,7 +51,7 @@ export async function overlay(
   map: ValueMap,
   options: OverlayOptions = {},
 ): Promise<RawImage> {
-  checkHeatMap('overlay', map);
+  const kept = keptMap('overlay', map);
   const {
     colorMap = 'turbo',
     opacity = 0.5,
@@ -59,15 +59,15 @@ export async function overlay(
     legend = false,
   } = optionsOf('overlay', options, { colorMap: 1, opacity: 1, maxSide: 1, legend: 1, clip: 1, full: 1 });
 
-  const full = fullOf('overlay', map, colorMap, options);
+  const full = fullOf('overlay', kept, colorMap, options);
   oneOf('overlay', 'legend', legend, [true, false]);
   numberThat('overlay', 'opacity', opacity, (value) => value >= 0 && value <= 1, 'from 0 to 1');
   const whole = await toRgb(image, 'overlay');
   const fit = fitted(whole, maxSide);
-  if (map.region) checkRegion(map.region, whole);
-  const { left, top, ...seen } = map.region ?? { left: 0, top: 0, width: whole.width, height: whole.height };
+  if (kept.region) checkRegion(kept.region, whole);
+  const { left, top, ...seen } = kept.region ?? { left: 0, top: 0, width: whole.width, height: whole.height };
   const [across, down] = [fit.width / whole.width, fit.height / whole.height];
-  const levels = enlarged(map, full, fit, {
+  const levels = enlarged(kept, full, fit, {
     left: left * across,
     top: top * down,
     width: seen.width * across,

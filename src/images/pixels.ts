@@ -32,13 +32,10 @@ export type ImageInput = RawImage | Tensor | CanvasImageSource | Source;
  */
 export async function toRgb(image: ImageInput, where = 'toRgb'): Promise<RgbImage> {
   checkArguments('toRgb', { where }, { where: TEXT });
-  const { data, ...size } = await rgbOf(image, printedValue(where));
-  const isShared = (image as Partial<RawImage>).data?.buffer === data.buffer;
-  return { data: isShared ? data.slice() : data, ...size };
+  return rgbOf(image, printedValue(where));
 }
 
-/** As `toRgb`, but the bytes may be those of the image itself. */
-export async function rgbOf(image: ImageInput, where: string): Promise<RgbImage> {
+async function rgbOf(image: ImageInput, where: string): Promise<RgbImage> {
   if (isEncoded(image)) return rgb(where, await decoded(where, image));
   const isObject = typeof image === 'object' && image !== null && isReadable(image);
   if (!isObject || Array.isArray(image) || 'then' in image) {
@@ -55,7 +52,8 @@ export async function rgbOf(image: ImageInput, where: string): Promise<RgbImage>
   }
   if (isTensor(image)) checkArguments(where, { image }, { image: TENSOR });
   if (isTensor(image)) return rgb(where, await bytesOfTensor(where, image));
-  if (PIXELS.holds(image)) return rgb(where, image as RawImage);
+  // The caller may change them, or send them to another thread, once this returns.
+  if (PIXELS.holds(image)) return rgb(where, image as RawImage, 'copied');
   return rgb(where, drawn(where, image as CanvasImageSource));
 }
 
@@ -169,11 +167,13 @@ function sizeOf(where: string, image: CanvasImageSource): { width: number; heigh
   return { width, height };
 }
 
-function rgb(where: string, image: RawImage): RgbImage {
+function rgb(where: string, image: RawImage, kept: 'copied' | 'own' = 'own'): RgbImage {
   const { data, width, height } = image;
   const channels = channelsOf(where, image);
-  if (channels === 3)
-    return { data: new Uint8Array(data.buffer, data.byteOffset, data.length), width, height };
+  if (channels === 3) {
+    const own = kept === 'copied' ? data.slice() : data;
+    return { data: new Uint8Array(own.buffer, own.byteOffset, own.length), width, height };
+  }
   const isColor = channels === 4;
   const bytes = new Uint8Array(3 * width * height);
   const [green, blue] = isColor ? [1, 2] : [0, 0];

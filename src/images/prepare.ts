@@ -4,7 +4,7 @@ import { isFloat32Array } from '../base/realm.js';
 import { centerSquare, type Region, resizedSize } from './geometry.js';
 import { grayed } from './gray.js';
 import { normalizer } from './normalizer.js';
-import { type ImageInput, type RgbImage, rgbOf } from './pixels.js';
+import { type ImageInput, type RgbImage, toRgb } from './pixels.js';
 import { depthOf, type Preprocessing, preprocessingArgument } from './preprocessing.js';
 import { resizeNearest, resizeRegion } from './resize.js';
 
@@ -53,7 +53,7 @@ export async function prepareInto(
     checkPrepared(where, image, preprocessing);
     values.set(image.values);
   } else {
-    const { data } = croppedCenter(await rgbOf(image, where), preprocessing);
+    const { data } = croppedCenter(await toRgb(image, where), preprocessing);
     normalizer(preprocessing)(data, values);
   }
 }

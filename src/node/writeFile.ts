@@ -3,7 +3,7 @@ import * as fs from 'node:fs/promises';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { BYTES, checkArguments, isListOf, kind } from '../base/arguments.js';
-import { fail } from '../base/check.js';
+import { fail, isTransferred } from '../base/check.js';
 import { printedPath } from '../base/printable.js';
 import { messageOf } from '../base/realm.js';
 import { isMisnamed, systemReason } from '../base/systemReason.js';
@@ -58,10 +58,16 @@ export async function openPending(path: string): Promise<pending.PendingFile> {
   const file = await guarded(() => pending.openPending(FILE_MODULES, path));
   return {
     ...file,
-    append: (chunk) => guarded(() => file.append(chunk)),
+    append: (chunk) => guarded(() => file.append(chunk).finally(() => checkStill(chunk))),
     begin: (chunk) => guarded(() => file.begin(chunk)),
     commit: () => guarded(() => file.commit()),
   };
+}
+
+/** Throws if bytes went to another thread before they were all written: the rest would be missing. */
+function checkStill(chunk: string | Uint8Array): void {
+  if (typeof chunk === 'object' && isTransferred(chunk))
+    throw new Error('its bytes were transferred to another thread; pass bytes that stay here');
 }
 
 /** Whether what a function returned is open still, and what it does. */

@@ -93,12 +93,14 @@ export function objectiveOf(
   const isFraction = (n: number) => n >= 0 && n < 1;
   numberThat(where, 'labelSmoothing', labelSmoothing, isFraction, 'at least 0 and below 1, such as 0.1');
   checkClassWeights(where, classWeights, classes);
+  // It is used at each step, when the caller's list may be another.
+  const weightsOfClasses = classWeights && [...classWeights];
   const classesOf = (ys: Tensor) => (ys.rank === 1 ? ys : argMax(ys, -1));
   const predict = (output: Tensor) => argMax(logits(output), -1) as Tensor1D;
   // tfjs's wasm backend writes whole numbers where oneHot is asked for float32.
   const targetsOf = (ys: Tensor) => (ys.rank === 1 ? cast(oneHot(ys as Tensor1D, classes), 'float32') : ys);
   const weighted = (targets: Tensor, { weights }: Labels) => {
-    const byClass = classWeights ? mul(targets, tensor1d([...classWeights])) : targets;
+    const byClass = weightsOfClasses ? mul(targets, tensor1d(weightsOfClasses)) : targets;
     return weights ? mul(byClass, expandDims(weights, 1)) : byClass;
   };
   const countOf = ({ ys, weights }: Labels): Scalar => {

@@ -1,4 +1,4 @@
-import { BYTES, checkArguments, NUMBERS, optionsOf, recordOf, TEXTS } from '../base/arguments.js';
+import { BYTES, checkArguments, NUMBERS, optionsOf, TEXTS, withFields } from '../base/arguments.js';
 import { toBase64 } from '../base/base64.js';
 import { fail, wholeNumber } from '../base/check.js';
 import { element, svg, text } from '../figures/svg.js';
@@ -15,12 +15,8 @@ export interface LabeledImages {
   readonly classNames: readonly string[];
 }
 
-const LABELED = recordOf('labeled images, such as an ImageSet', {
-  images: BYTES,
-  labels: NUMBERS,
-  storedShape: NUMBERS,
-  classNames: TEXTS,
-});
+const PARTS = { images: BYTES, labels: NUMBERS, storedShape: NUMBERS, classNames: TEXTS };
+const LABELED = withFields('labeled images, such as an ImageSet', ...Object.keys(PARTS));
 const CELL = { width: 104, image: 72, height: 116 };
 const COLUMNS = 8;
 
@@ -45,6 +41,10 @@ export async function predictionSheet(
       predicted: NUMBERS,
     },
   );
+  const parts = Object.entries(PARTS).map(([name, kind]) => [`set.${name}`, name, kind] as const);
+  for (const [shown, name, kind] of parts) {
+    checkArguments('predictionSheet', { [shown]: set[name as keyof LabeledImages] }, { [shown]: kind });
+  }
   optionsOf('predictionSheet', options, { limit: 1 });
 
   const { limit = 40 } = options;
@@ -71,22 +71,20 @@ export async function predictionSheet(
       wholeNumber('predictionSheet', `${given}[${i}]`, values[i]!, 0, classes - 1);
     }
   }
+  const isRight: boolean[] = [];
+  // All is read before the first image is encoded, so that the caller may change it.
   const cells = await Promise.all(
     Array.from({ length: count }, async (_, i) => {
-      const data = set.images.subarray(i * bytes, (i + 1) * bytes);
+      const data = set.images.slice(i * bytes, (i + 1) * bytes);
+      const [found, right] = [name(set, predicted[i]!), name(set, set.labels[i]!)];
+      isRight[i] = predicted[i] === set.labels[i];
       const png = `data:image/png;base64,${toBase64(await encodePng({ data, width, height }))}`;
       const at = `${(i % COLUMNS) * CELL.width},${Math.floor(i / COLUMNS) * CELL.height}`;
-      return element(
-        'g',
-        { transform: `translate(${at})` },
-        cell(png, name(set, predicted[i]!), name(set, set.labels[i]!)),
-      );
+      return element('g', { transform: `translate(${at})` }, cell(png, found, right));
     }),
   );
   const size = [CELL.width * Math.min(COLUMNS, count), CELL.height * Math.ceil(count / COLUMNS)];
-  const right = Array.from({ length: count }, (_, i) => predicted[i] === set.labels[i]).filter(
-    Boolean,
-  ).length;
+  const right = isRight.filter(Boolean).length;
   const title = `${count} test images, ${right} of them classified correctly`;
   return svg({ width: size[0]!, height: size[1]!, title, 'font-size': 11, 'text-anchor': 'middle' }, cells);
 }

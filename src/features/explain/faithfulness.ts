@@ -4,7 +4,7 @@ import { checkArguments, MODEL } from '../../base/arguments.js';
 import { wholeNumber } from '../../base/check.js';
 import { owning } from '../../base/owning.js';
 import { publishedOptionsOf } from '../../base/publishedOptions.js';
-import { checkHeatMap, type HeatMap, interpolated } from '../../images/heatMap.js';
+import { type HeatMap, interpolated, keptMap } from '../../images/heatMap.js';
 import type { ImageInput } from '../../images/index.js';
 import { held } from '../../tfjs/held.js';
 import { inUse } from '../../tfjs/inUse.js';
@@ -53,7 +53,7 @@ export async function faithfulness(
 ): Promise<{ deletion: FaithfulnessCurve; insertion: FaithfulnessCurve }> {
   const where = 'faithfulness';
   checkArguments(where, { model }, { model: MODEL });
-  checkHeatMap(where, map);
+  const kept = keptMap(where, map);
   const {
     steps = 50,
     preprocessing,
@@ -66,7 +66,7 @@ export async function faithfulness(
     signal: 1,
   });
   wholeNumber(where, 'steps', steps, 1, MOST_STEPS);
-  const { classIndex } = map;
+  const { classIndex } = kept;
   return inUse(where, { model, image }, () =>
     owning(async (own) => {
       const free = (one: { dispose(): void }) => one.dispose();
@@ -76,7 +76,7 @@ export async function faithfulness(
         held(() => blurred(subject.x, 5, 5)),
         free,
       );
-      const ranks = ranksOf(map, subject);
+      const ranks = ranksOf(kept, subject);
       return {
         deletion: await curve(subject, ranks, subject.x, empty, steps, options),
         insertion: await curve(subject, ranks, smooth, subject.x, steps, options),

@@ -14,7 +14,8 @@ export function layerWeights(
   if (weights.length !== layers.length || !weights.every(Number.isFinite)) {
     fail(where, `${name} are [${weights}] for the layers ${layers.join(', ')}; pass one number for each.`);
   }
-  return weights;
+  // A loss outlives the call, and an array of the caller's may be sent to another thread.
+  return [...weights];
 }
 
 /** Throws unless two batches of images can be compared. */

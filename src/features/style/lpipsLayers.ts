@@ -58,8 +58,9 @@ export function layerDistances(
   });
   if (calibration === undefined) checkNetwork(where, layers);
   else checkArguments(where, { calibration }, { calibration: LIST });
-  const weights = (calibration ?? publishedCalibration()).map((layer) => layer);
-  checkCalibration(where, channels, weights, version);
+  const given = [...(calibration ?? publishedCalibration())];
+  checkCalibration(where, channels, given, version);
+  const weights = given.map((layer) => Float32Array.from(layer));
   return (images, others) => {
     const pair = [prepared(images), prepared(others)];
     let before: Tensor[] = [];
@@ -79,12 +80,12 @@ export function layerDistances(
 }
 
 /** The weighted squared differences of two layers at each position, `[batch, height, width]`. */
-function positionDistances([one, other]: readonly Tensor4D[], weights: ArrayLike<number>): Tensor3D {
+function positionDistances([one, other]: readonly Tensor4D[], weights: Float32Array): Tensor3D {
   return tidy(() => {
     const [batch, height, width, channels] = one!.shape;
     const differences = squaredDifference(unitLength(one!), unitLength(other!));
     // A product, because weighted differences would take as much memory as the differences.
-    const column = tensor2d(Float32Array.from(weights), [channels, 1]);
+    const column = tensor2d(weights, [channels, 1]);
     return reshape(matMul(reshape(differences, [-1, channels]), column), [batch, height, width]);
   });
 }
