@@ -45,7 +45,9 @@ export interface WebgpuBackend {
   };
   readonly supportTimestampQuery: boolean;
   /** The buffers of tensors, and their numbers on the host where they are known. */
-  readonly tensorMap: { get(dataId: object): { resource?: object | null; values?: unknown } };
+  readonly tensorMap: {
+    get(dataId: object): { dtype?: DataType; resource?: object | null; values?: unknown };
+  };
   /** Gives a tensor a buffer of the device, if it has none yet. */
   uploadToGPU(dataId: object): void;
   tensorToBinding(tensor: TensorInfo): Binding;
@@ -77,6 +79,11 @@ export interface WebgpuBackend {
   disposeData(dataId: object, force?: boolean): boolean;
   /** Runs `f`, and measures the GPU's time for its programs if the device supports timestamps. */
   time(f: () => void): Promise<{ kernelMs: number | { error: string } }>;
+}
+
+/** Whether a tensor of floats has the numbers of the integers that tfjs cast it from, which share their buffer. */
+export function isCast({ tensorMap }: WebgpuBackend, { dataId, dtype }: TensorInfo): boolean {
+  return dtype === 'float32' && (tensorMap.get(dataId).dtype ?? dtype) !== dtype;
 }
 
 /** The largest tensors that are written to the device by its queue. */
@@ -115,7 +122,7 @@ export function inPlaceOf(
   { dataId, shape, dtype }: TensorInfo,
   compute: (to: TensorInfo) => void,
 ): TensorInfo {
-  const isShared = backend.refCount(dataId) > 1;
+  const isShared = backend.refCount(dataId) > 1 || isCast(backend, { dataId, shape, dtype });
   if (!isShared) backend.incRef(dataId);
   return computed(
     backend,

@@ -2,7 +2,7 @@ import type { KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
 import { fail } from '../base/check.js';
 import { size } from '../base/shapes.js';
 import type { OwnKernels } from '../tfjs/kernels.js';
-import { forgetCopy, type WebgpuBackend } from './backend.js';
+import { forgetCopy, isCast, type WebgpuBackend } from './backend.js';
 import { checkDevice } from './device.js';
 import type { KeptForms } from './keptForms.js';
 import { record } from './record.js';
@@ -68,6 +68,16 @@ export interface Program {
 
 /** Runs a program and returns its output, which the caller owns if it is new. The device computes it later, in order. */
 export function run(backend: WebgpuBackend, program: Program): TensorInfo {
+  const integers = Object.entries(program.inputs).find(([, input]) => isCast(backend, input));
+  if (integers) {
+    const [which, input] = integers;
+    const converted = floatsOf(backend, input);
+    try {
+      return run(backend, { ...program, inputs: { ...program.inputs, [which]: converted } });
+    } finally {
+      backend.disposeData(converted.dataId);
+    }
+  }
   const { name, inputs, output, updates = {}, ints = {}, floats = {}, workgroups } = program;
   // What comes before the sizes and choices.
   const kernel = name.split(/ (?:\d|true|false)/)[0]!;
@@ -97,6 +107,15 @@ export function run(backend: WebgpuBackend, program: Program): TensorInfo {
     workgroups,
   });
   return result;
+}
+
+/** The floats of a tensor whose buffer has integers. */
+function floatsOf(backend: WebgpuBackend, { dataId, shape }: TensorInfo): TensorInfo {
+  return runEach(backend, {
+    ...{ name: 'floats of integers', output: shape, count: size(shape) },
+    inputs: { integers: { dataId, shape, dtype: 'int32' } },
+    code: 'result[i] = f32(integers[i]);',
+  });
 }
 
 /** The whole code of a program. */

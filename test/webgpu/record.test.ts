@@ -1,4 +1,19 @@
-import { backend, engine, env, setBackend, type Tensor, tensor } from '@tensorflow/tfjs-core';
+import {
+  backend,
+  cast,
+  conv2d,
+  engine,
+  env,
+  logicalAnd,
+  matMul,
+  reshape,
+  setBackend,
+  sum,
+  type Tensor,
+  type Tensor2D,
+  type Tensor4D,
+  tensor,
+} from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
 import type { WebgpuBackend } from '../../src/webgpu/backend.js';
 import { runEach } from '../../src/webgpu/run.js';
@@ -53,6 +68,21 @@ describe.skipIf(!available)('recording programs on WebGPU', () => {
       }),
     );
     expect(results).toEqual(inputs.map((numbers) => Float32Array.from(numbers, (number) => 6 * number)));
+  });
+
+  test.each(['int32', 'bool'] as const)('floats that tfjs cast from %s share its numbers', async (dtype) => {
+    const work = () => {
+      // On the device, as results are.
+      const made = logicalAnd(tensor([1, 0, 1, 1, 0, 1, 1, 1], [2, 4], 'bool'), true);
+      const x = cast(dtype === 'bool' ? made : cast(made, 'int32'), 'float32') as Tensor2D;
+      const filter = tensor([1, 2, 3, 4], [1, 1, 2, 2]) as Tensor4D;
+      return [
+        sum(x, 0),
+        matMul(x, x, false, true),
+        conv2d(reshape(x, [1, 2, 2, 2]) as Tensor4D, filter, 1, 'same'),
+      ];
+    };
+    expect(await on('webgpu', work)).toEqual(await on('cpu', work));
   });
 
   test('a tensor without numbers is none of the device', async () => {
