@@ -1,9 +1,18 @@
-import { disposeVariables, memory, type Rank, type Tensor4D, tidy, zeros } from '@tensorflow/tfjs-core';
+import {
+  disposeVariables,
+  memory,
+  type Rank,
+  type Tensor4D,
+  tidy,
+  train,
+  zeros,
+} from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';
 import { agreement, compress, correctBiases, foldNorms } from '../src/compress/index.js';
 import { explain, featureExtractor, kernelGrid, perceptualLoss, saliency } from '../src/features/index.js';
 import { fullyConvolutional } from '../src/index.js';
-import { evaluate } from '../src/train/index.js';
+import { evaluate, train as trainModel } from '../src/train/index.js';
+import { encodeWeights, loadWeights } from '../src/weights/index.js';
 import { useAnyBackend } from './support/backends.js';
 import { build, CALLS, type Model, preprocessing, release, set } from './support/waitingCalls.js';
 
@@ -89,6 +98,21 @@ test.each([
     await expect((async () => call(model, () => {}))()).rejects.toThrow(TAKEN);
   },
 );
+
+test('loadWeights brings back what tf.disposeVariables took, for training too', async () => {
+  const model = build();
+  const file = await encodeWeights(model);
+  const optimizer = train.adam(1e-3);
+  disposeVariables();
+  await loadWeights(model, file);
+  const sets = { trainSet: set };
+  await expect(trainModel(model, sets, { epochs: 1, optimizer })).rejects.toThrow(
+    'train: the optimizer passed is disposed; pass a new one.',
+  );
+  const { epochs } = await trainModel(model, sets, { epochs: 1, optimizer: 'adam' });
+  expect(epochs[0]!.loss).toBeGreaterThan(0);
+  model.dispose();
+});
 
 /** Functions that wait while they use a tensor of the caller's. */
 const OF_TENSORS: Record<string, (model: Model, images: Tensor4D) => Promise<unknown>> = {

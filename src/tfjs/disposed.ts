@@ -1,4 +1,4 @@
-import { engine, type Tensor } from '@tensorflow/tfjs-core';
+import { engine, type Tensor, type Variable } from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable } from '@tensorflow/tfjs-layers';
 import { MODEL } from '../base/arguments.js';
 import { attempted, fail } from '../base/check.js';
@@ -27,7 +27,15 @@ function hasWeights({ weights }: Pick<LayersModel, 'weights'>): boolean {
   return weights.every((weight) => hasNumbers(weight.read() as Tensor));
 }
 
-const hasNumbers = ({ dataId }: Tensor) => engine().state.tensorInfo.has(dataId);
+/** Whether the numbers of a tensor are there. */
+export const hasNumbers = ({ dataId }: Tensor): boolean => engine().state.tensorInfo.has(dataId);
+
+/** Writes a variable. One whose numbers `tf.disposeVariables` took is known to TensorFlow.js again, which otherwise cannot train it. */
+export function writeNumbers(variable: LayerVariable, numbers: Tensor): void {
+  variable.write(numbers);
+  const written = variable.read() as Variable;
+  engine().registeredVariables[written.name] ??= written;
+}
 
 /** The numbers of a variable, of which a clone or another variable would count as a tensor even where they are gone. */
 export function numbersIn(variable: LayerVariable): Tensor {

@@ -51,7 +51,7 @@ export async function inUse<T>(where: string, used: Used, work: () => T | Promis
 /** What is said where a tensor of the library's own is gone. */
 const lostTensor = (error: unknown): string | undefined =>
   /\bbackend\b|^Tensor is disposed\.$|^Maximum call stack/.test(firstLineOf(error))
-    ? 'a tensor was disposed while it was in use, as by a scope that another part of the program ended; end scopes where they begin, without waiting in between.'
+    ? 'a tensor was disposed while it was in use, as by tf.disposeVariables(); dispose it afterwards.'
     : undefined;
 
 /** Whether an error may be TensorFlow.js's or a layer's: it is not the library's, an aborted signal's or about memory. */

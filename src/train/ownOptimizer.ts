@@ -1,6 +1,7 @@
 import type { Scalar, Variable } from '@tensorflow/tfjs-core';
 import { TENSOR } from '../base/arguments.js';
 import { fail, shown } from '../base/check.js';
+import { hasNumbers } from '../tfjs/disposed.js';
 import type { ChosenOptimizer } from './optimizer.js';
 
 /** An optimizer's state of a tensor of weights, as tfjs's optimizers keep it in their lists. */
@@ -24,7 +25,11 @@ export function checkOwnState({ optimizer, owned }: ChosenOptimizer, weights: re
   if (owned) return;
   for (const part of Object.values(optimizer)) {
     const slots = slotsIn(part);
-    if (part?.isDisposed === true || slots.some(({ variable }) => variable.isDisposed)) {
+    const states = [
+      ...(TENSOR.holds(part) ? [part as Variable] : []),
+      ...slots.map(({ variable }) => variable),
+    ];
+    if (part?.isDisposed === true || states.some((one) => one.isDisposed || !hasNumbers(one))) {
       fail('train', 'the optimizer passed is disposed; pass a new one.');
     }
     for (const { variable, originalName, place } of slots) {

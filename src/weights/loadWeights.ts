@@ -9,6 +9,7 @@ import type { VggOptions } from '../core/options.js';
 import { PADDINGS } from '../core/sizes.js';
 import { reason } from '../io/errors.js';
 import type { Source } from '../io/source.js';
+import { writeNumbers } from '../tfjs/disposed.js';
 import { knownFinite } from '../tfjs/finiteWeights.js';
 import { inUse } from '../tfjs/inUse.js';
 import { memoryView, unfilledTensor } from '../tfjs/memory.js';
@@ -85,7 +86,7 @@ export async function loadWeights(
           values.push(await readTensor(pair, read));
         });
         pairs.forEach(({ target }, i) => {
-          target.variable.write(values[i]!);
+          writeNumbers(target.variable, values[i]!);
         });
       } finally {
         dispose(values);
@@ -112,7 +113,7 @@ export async function fillModel(
       return;
     }
     const value = await readTensor(pair, read);
-    pair.target.variable.write(value);
+    writeNumbers(pair.target.variable, value);
     value.dispose();
   });
   const odd = new Set(report.nonFinite.map(({ weight }) => weight));
