@@ -21,6 +21,15 @@ const REASONS: readonly (readonly [RegExp, words: string, remedy?: string])[] = 
   [/HTTP\(S\) scheme/, 'the server redirects to what is neither http: nor https:'],
   // The first address was looked at before.
   [/^invalid url$/i, 'the server redirects to no valid address'],
+  [
+    /^(cross origin not allowed|URL cannot contain credentials) for request mode/,
+    'the server redirects to an address with a name and password',
+  ],
+  [
+    /^(incorrect header check|Decompression failed)$/,
+    'the server says with Content-Encoding that the bytes are compressed, and they are not',
+    ELSEWHERE,
+  ],
   [/^Response does not match the HTTP/, 'what answers on this port does not speak HTTP'],
   [
     /^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST)$/,

@@ -247,6 +247,27 @@ describe('readBytes', () => {
     },
   );
 
+  test.each([
+    ['gzip', 'the server says with Content-Encoding that the bytes are compressed, and they are not'],
+    ['br', 'the server says with Content-Encoding that the bytes are compressed, and they are not'],
+    [undefined, 'the server redirects to an address with a name and password'],
+  ])('says what a server does wrong (%s), and asks it once', async (encoding, words) => {
+    let asked = 0;
+    const wrong = createServer((_, response) => {
+      asked++;
+      if (encoding) response.writeHead(200, { 'content-encoding': encoding }).end('plain bytes'.repeat(99));
+      else response.writeHead(302, { location: 'http://name:word@localhost:8765/x' }).end();
+    });
+    await new Promise<void>((resolve) => wrong.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(wrong.address() as AddressInfo).port}/x`;
+    await expect(readBytes(url)).rejects.toMatchObject({
+      message: `${url}: ${words}; ${encoding ? 'use another source' : 'check the address'}.`,
+    });
+    expect(asked).toBe(1);
+    wrong.closeAllConnections();
+    wrong.close();
+  });
+
   test('says that a server speaks no https, and asks it once', async () => {
     const sockets: Socket[] = [];
     const plain = createServer((_, response) => response.end('x')).on('connection', (socket) =>
