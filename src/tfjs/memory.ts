@@ -9,18 +9,8 @@ interface BackendMemory {
 
 /** The current backend, or undefined where its memory is out of reach (a GPU's). */
 function reachable(): BackendMemory | undefined {
-  return withMemory(backend());
-}
-
-function withMemory(one: object | undefined): BackendMemory | undefined {
-  const { makeOutput, typedArrayFromHeap } = (one ?? {}) as Partial<BackendMemory>;
-  return makeOutput && typedArrayFromHeap ? (one as BackendMemory) : undefined;
-}
-
-/** The backend that has a tensor's numbers: another than the current one where the caller has changed it since. */
-function holder(tensor: TensorInfo): BackendMemory | undefined {
-  const { backend } = engine().state.tensorInfo.get(tensor.dataId) ?? {};
-  return withMemory(backend);
+  const current = backend() as Partial<BackendMemory>;
+  return current.makeOutput && current.typedArrayFromHeap ? (current as BackendMemory) : undefined;
 }
 
 /** A new uninitialized tensor, or undefined where the backend's memory is out of reach. */
@@ -30,11 +20,17 @@ export function unfilledTensor(shape: readonly number[]): Tensor | undefined {
 }
 
 /**
- * A view of a tensor's numbers in its backend's memory, or undefined where that is out of reach. The view is valid until the
+ * A view of a tensor's numbers in the backend's memory, or undefined where that is out of reach. The view is valid until the
  * backend next allocates, which may move its memory.
  */
 export function memoryView(tensor: TensorInfo): Float32Array | undefined {
-  return holder(tensor)?.typedArrayFromHeap(tensor);
+  return reachable()?.typedArrayFromHeap(tensor);
+}
+
+/** As {@link memoryView}, also where the caller has changed the current backend since the tensor was made. */
+export function viewWhereHeld(tensor: TensorInfo): Float32Array | undefined {
+  const { backend } = engine().state.tensorInfo.get(tensor.dataId) ?? {};
+  return (backend as Partial<BackendMemory> | undefined)?.typedArrayFromHeap?.(tensor);
 }
 
 /** The memory of a single-threaded wasm backend, for other WebAssembly modules to use. */

@@ -12,7 +12,7 @@ import type { Source } from '../io/source.js';
 import { writeNumbers } from '../tfjs/disposed.js';
 import { knownFinite } from '../tfjs/finiteWeights.js';
 import { inUse } from '../tfjs/inUse.js';
-import { memoryView, unfilledTensor } from '../tfjs/memory.js';
+import { unfilledTensor, viewWhereHeld } from '../tfjs/memory.js';
 import {
   type Checkpoint,
   WEIGHT_FILE_OPTIONS,
@@ -108,8 +108,8 @@ export async function fillModel(
 ): Promise<void> {
   await readPairs(checkpoint, pairs, report, options, async (pair, read) => {
     const variable = pair.target.variable.read();
-    if (memoryView(variable)) {
-      await read(() => memoryView(variable)!);
+    if (viewWhereHeld(variable)) {
+      await read(() => viewWhereHeld(variable)!);
       return;
     }
     const value = await readTensor(pair, read);
@@ -136,7 +136,7 @@ async function readTensor({ target }: Pair, read: Read): Promise<Tensor> {
   }
   try {
     keep(unfilled);
-    await read(() => memoryView(unfilled)!);
+    await read(() => viewWhereHeld(unfilled)!);
     return unfilled;
   } catch (error) {
     unfilled.dispose();
