@@ -156,6 +156,21 @@ test.each<[string, () => unknown, string]>([
   expect(memory().numTensors).toBe(before);
 });
 
+test('a variable that has the name of a weight is named, and nothing is kept', () => {
+  const own = variable(zeros([1]), true, 'conv1/kernel');
+  const before = memory().numTensors;
+  const building = () =>
+    built('vgg', () => {
+      tidy(() => variable(zeros([1])));
+      throw tidy(() => variable(zeros([1]), true, own.name));
+    });
+  expect(building).toThrow(
+    'vgg: Variable with name conv1/kernel was already registered; dispose that variable, or have one copy of tfjs-layers.',
+  );
+  expect(memory().numTensors).toBe(before);
+  own.dispose();
+});
+
 test('only what has no memory is said to have none, and nothing is kept of what fails', () => {
   const failing = (error: Error) => () =>
     built('vgg', () => {

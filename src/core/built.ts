@@ -8,7 +8,7 @@ import { memoryFailure } from '../tfjs/outOfMemory.js';
 /**
  * Builds a model, or frees what was allocated of it.
  *
- * @throws RangeError when its weights cannot be allocated, or there is no backend that is ready.
+ * @throws RangeError when its weights cannot be allocated, a variable has the name of one, or there is no backend that is ready.
  */
 export function built(where: string, build: () => LayersModel): LayersModel {
   checkBackend(where);
@@ -23,6 +23,9 @@ export function built(where: string, build: () => LayersModel): LayersModel {
     const why = firstLineOf(error).replace(/\.$/, '');
     if (memoryFailure(error) !== undefined) {
       fail(where, `the weights cannot be allocated: ${why}; use smaller images, or fewer channels or units.`);
+    }
+    if (/already registered$/.test(why)) {
+      fail(where, `${why}; dispose that variable, or have one copy of tfjs-layers.`);
     }
     throw error;
   }

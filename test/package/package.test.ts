@@ -517,8 +517,8 @@ describe('through a bundler', () => {
         minify: true,
       });
 
-    test('ships at most 5.8 kB of the library, minified and gzipped', async () => {
-      expect(gzipSync(await shipped(), { level: 9 }).length).toBeLessThanOrEqual(5800);
+    test('ships at most 5.9 kB of the library, minified and gzipped', async () => {
+      expect(gzipSync(await shipped(), { level: 9 }).length).toBeLessThanOrEqual(5900);
     });
 
     test('ships neither reports nor drawings nor what trains', async () => {
