@@ -26,8 +26,8 @@ const REASONS: readonly (readonly [RegExp, words: string, remedy?: string])[] = 
     'the server redirects to an address with a name and password',
   ],
   [
-    /^(incorrect header check|Decompression failed)$/,
-    'the server says with Content-Encoding that the bytes are compressed, and they are not',
+    /^(Z_DATA_ERROR|Decompression failed|Unknown frame descriptor)$/,
+    'the bytes are not compressed as the server says with Content-Encoding',
     ELSEWHERE,
   ],
   [/^Response does not match the HTTP/, 'what answers on this port does not speak HTTP'],

@@ -248,8 +248,9 @@ describe('readBytes', () => {
   );
 
   test.each([
-    ['gzip', 'the server says with Content-Encoding that the bytes are compressed, and they are not'],
-    ['br', 'the server says with Content-Encoding that the bytes are compressed, and they are not'],
+    ['gzip', 'the bytes are not compressed as the server says with Content-Encoding'],
+    ['deflate', 'the bytes are not compressed as the server says with Content-Encoding'],
+    ['br', 'the bytes are not compressed as the server says with Content-Encoding'],
     [undefined, 'the server redirects to an address with a name and password'],
   ])('says what a server does wrong (%s), and asks it once', async (encoding, words) => {
     let asked = 0;

@@ -242,6 +242,18 @@ describe('checkpoints', () => {
     );
   });
 
+  test.each([
+    ['{"format":1', '["format",1'],
+    ['"format":1', '"formit":1'],
+  ])('a description that is none, %s instead of %s, is damaged', async (old, text) => {
+    const store = memoryStore();
+    await run({ epochs: 1, checkpoint: { store } });
+    for (const name of await store.list()) await replaceText(store, name, old, text);
+    await expect(run({ epochs: 1, checkpoint: { store, resume: true } })).rejects.toThrow(
+      'it is damaged: its description is no JSON of a checkpoint',
+    );
+  });
+
   test.each([0, 7, 100, 2000])('a file of %i bytes is incomplete', async (length) => {
     const store = memoryStore();
     await run({ epochs: 1, checkpoint: { store } });

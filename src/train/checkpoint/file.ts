@@ -1,4 +1,5 @@
 import { keep, type Tensor, tensor } from '@tensorflow/tfjs-core';
+import { attempted } from '../../base/check.js';
 import { crc32 } from '../../base/crc32.js';
 import { size } from '../../base/shapes.js';
 import type { Source } from '../../io/source.js';
@@ -116,7 +117,11 @@ async function verified(file: WeightFile): Promise<{ header: CheckpointHeader; t
   const text = metadata[KEY];
   if (typeof text !== 'string')
     throw new WeightFileError(file.name, 'it is not a checkpoint of a training run.');
-  const { format, ...header } = JSON.parse(text) as CheckpointHeader & { format: number };
+  const { format, ...header } = Object(attempted(() => JSON.parse(text))) as CheckpointHeader & {
+    format: number;
+  };
+  if (!Number.isInteger(format))
+    throw new WeightFileError(file.name, 'it is damaged: its description is no JSON of a checkpoint.');
   if (format !== FORMAT) {
     throw new WeightFileError(
       file.name,
