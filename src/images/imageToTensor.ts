@@ -1,7 +1,8 @@
-import { type Tensor, type Tensor4D, tensor4d } from '@tensorflow/tfjs-core';
+import { keep, type Tensor, type Tensor4D, tensor4d } from '@tensorflow/tfjs-core';
 import { checkArguments, optionsOf, TENSOR } from '../base/arguments.js';
 import { fail, MAX_SIDE, wholeNumber } from '../base/check.js';
 import { checkBackend } from '../tfjs/backendReady.js';
+import { given } from '../tfjs/held.js';
 import { fittedSize } from './geometry.js';
 import { type ImageInput, type RawImage, toRgb } from './pixels.js';
 import { resizeBilinear } from './resize.js';
@@ -16,10 +17,10 @@ import { resizeBilinear } from './resize.js';
  * const tensor = await imageToTensor(imageElement, { size: 256 }); // [1, 192, 256, 3]
  */
 export async function imageToTensor(image: ImageInput, options: { size?: number } = {}): Promise<Tensor4D> {
-  return imageTensor('imageToTensor', image, options);
+  return given(await imageTensor('imageToTensor', image, options));
 }
 
-/** As `imageToTensor`, for the function that error messages name. */
+/** As `imageToTensor`, for the function that error messages name; it holds the tensor. */
 export async function imageTensor(
   where: string,
   image: ImageInput,
@@ -35,9 +36,11 @@ export async function imageTensor(
   const { data } = resizeBilinear(pixels, width, height);
   // It may have been removed meanwhile.
   checkBackend(where);
-  return tensor4d(
-    Float32Array.from(data, (byte) => byte / 255),
-    [1, height, width, 3],
+  return keep(
+    tensor4d(
+      Float32Array.from(data, (byte) => byte / 255),
+      [1, height, width, 3],
+    ),
   );
 }
 

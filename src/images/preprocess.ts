@@ -1,7 +1,8 @@
-import { type Tensor4D, tensor4d } from '@tensorflow/tfjs-core';
+import { keep, type Tensor4D, tensor4d } from '@tensorflow/tfjs-core';
 import { checkArguments, LIST } from '../base/arguments.js';
 import { attempted, fail } from '../base/check.js';
 import { checkBackend } from '../tfjs/backendReady.js';
+import { given } from '../tfjs/held.js';
 import type { ImageInput } from './pixels.js';
 import { numbersOf, type PreparedImage, prepareInto } from './prepare.js';
 import { depthOf, type Preprocessing, preprocessingArgument } from './preprocessing.js';
@@ -21,11 +22,11 @@ import { depthOf, type Preprocessing, preprocessingArgument } from './preprocess
  * const { model, published } = await fromPretrained('torchvision/vgg16');
  * const x = await preprocess(imageElement, published.preprocessing); // [1, 224, 224, 3]
  */
-export function preprocess(
+export async function preprocess(
   images: ImageInput | PreparedImage | readonly (ImageInput | PreparedImage)[],
   preprocessing: Preprocessing,
 ): Promise<Tensor4D> {
-  return preprocessed('preprocess', images, preprocessing);
+  return given(await preprocessed('preprocess', images, preprocessing));
 }
 
 /** The most numbers of a tensor. */
@@ -38,7 +39,7 @@ export function imagesIn<T>(where: string, images: T | readonly T[]): readonly T
   return images as readonly T[];
 }
 
-/** As `preprocess`, for the function that error messages name. */
+/** As `preprocess`, for the function that error messages name; it holds the tensor. */
 export async function preprocessed(
   where: string,
   images: ImageInput | PreparedImage | readonly (ImageInput | PreparedImage)[],
@@ -61,5 +62,5 @@ export async function preprocessed(
   }
   // It may have been removed meanwhile.
   checkBackend(where);
-  return tensor4d(values, [all.length, crop, crop, depthOf(preprocessing)]);
+  return keep(tensor4d(values, [all.length, crop, crop, depthOf(preprocessing)]));
 }

@@ -1,4 +1,4 @@
-import { keep, type TensorContainer, tensor_util, tidy } from '@tensorflow/tfjs-core';
+import { keep, type Tensor, type TensorContainer, tensor_util, tidy } from '@tensorflow/tfjs-core';
 import { attempted } from '../base/check.js';
 
 /**
@@ -14,4 +14,10 @@ export function hold<T>(made: T): T {
   for (const one of attempted(() => tensor_util.getTensorsInContainer(made as TensorContainer)) ?? [])
     keep(one);
   return made;
+}
+
+/** Gives a tensor that was held to the caller, whose scopes may dispose it. */
+export function given<T extends Tensor>(tensor: T): T {
+  tensor.kept = false;
+  return tensor;
 }

@@ -60,7 +60,7 @@ export async function prepareInput(
     checkImageShape(where, graph, [preprocessing.crop, preprocessing.crop, depthOf(preprocessing)]);
     const pixels = await toRgb(image, where);
     await checkWeights(where, graph.model);
-    const x = keep(await preprocessed(where, pixels, preprocessing));
+    const x = await preprocessed(where, pixels, preprocessing);
     return { x, region: visibleRegion(pixels, preprocessing), dispose: () => x.dispose() };
   }
   const shape = TENSOR.holds(image) ? (image as Tensor4D).shape : undefined;

@@ -165,8 +165,8 @@ async function transferred(
   try {
     const pixels = [await toRgb(images.content, where), await toRgb(images.style, where)] as const;
     for (const one of pixels) checkStyleSize(where, loss, fittedSize(one, size), options.maxBytes);
-    const content = hold(keep(await imageTensor(where, pixels[0], { size })));
-    const style = hold(keep(await imageTensor(where, pixels[1], { size })));
+    const content = hold(await imageTensor(where, pixels[0], { size }));
+    const style = hold(await imageTensor(where, pixels[1], { size }));
     const first = await firstImage(where, init, content, seed);
     const image = hold(variable(first));
     if (first !== content) first.dispose();
@@ -220,7 +220,7 @@ async function firstImage(
   seed: number,
 ): Promise<Tensor4D> {
   if (init === 'content') return content;
-  if (init === 'noise') return randomUniform(content.shape, 0, 1, 'float32', seed) as Tensor4D;
+  if (init === 'noise') return keep(randomUniform(content.shape, 0, 1, 'float32', seed)) as Tensor4D;
   const image = await imageTensor(where, init as ImageInput, {
     size: Math.max(content.shape[1], content.shape[2]),
   });
