@@ -26,7 +26,7 @@ const REASONS: readonly (readonly [RegExp, words: string, remedy?: string])[] = 
     'the server redirects to an address with a name and password',
   ],
   [
-    /^(Z_DATA_ERROR|Decompression failed|Unknown frame descriptor)$/,
+    /^(incorrect header check|invalid stored block lengths|Decompression failed|Unknown frame descriptor)$/,
     'the bytes are not compressed as the server says with Content-Encoding',
     ELSEWHERE,
   ],

@@ -71,7 +71,7 @@ test('training loads no backend and no kernels before they are chosen, and nothi
   expect(loaded.filter((file) => kernels.includes(file))).toEqual([]);
   const text = [...loaded, ...reached(kernels)].map(read).join('\n');
   for (const later of ['gradCam', 'pickle', 'HDF5']) expect(text).not.toContain(later);
-  expect(packed(loaded.filter((file) => !file.includes('tfjs')))).toBeLessThan(98_000);
+  expect(packed(loaded.filter((file) => !file.includes('tfjs')))).toBeLessThan(99_000);
 });
 
 test('no script imports itself through others: in such a circle one of them may run before what it needs', () => {
