@@ -6,6 +6,9 @@ import { FORMAT_BYTES, imageFormatOf } from '../base/imageFormat.js';
 import { isIgnored } from '../base/setLayout.js';
 import { failureReason, isAbsent } from '../base/systemReason.js';
 
+/** The names of images, whatever is in them. */
+const CALLED_IMAGE = /\.(png|jpe?g|webp|gif|tiff?|avif|heic|bmp|p[bgnp]m|svg)$/i;
+
 /** Files named in the message about those that are left out. */
 const MAX_NAMES = 3;
 
@@ -83,6 +86,8 @@ async function imagesBelow(
     const subject =
       others.length === 1 ? '1 file that is not an image' : `${others.length} files that are not images`;
     complain(`${folder}: left out ${subject} (${listed.join(', ')}).`);
+    // One that is called an image is damaged.
+    if (others.some((path) => CALLED_IMAGE.test(path))) process.exitCode ??= 1;
   }
   return images;
 }

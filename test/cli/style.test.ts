@@ -109,7 +109,7 @@ describe('vgg-blocks similar', () => {
       at('index.safetensors'),
     ];
     const { code, out, error } = await run('similar', ...args, '--json');
-    expect(code).toBe(0);
+    expect(code).toBe(1);
     const found = out
       .trim()
       .split('\n')

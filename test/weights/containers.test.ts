@@ -285,6 +285,16 @@ describe('whole models keep what files of weights do not record', () => {
       "the layer 'odd' has the stddev 1.5, which cannot be written to a Keras model; use one of 0 to 1.",
     ],
     [
+      'an interpolation that Keras computes otherwise',
+      (x) => layers.upSampling2d({ size: [2, 2], interpolation: 'bilinear', name: 'odd' }).apply(x),
+      "the layer 'odd' has the interpolation 'bilinear', which cannot be written to a Keras model; use 'nearest'.",
+    ],
+    [
+      'a normalization over several axes, which Keras cannot load',
+      (x) => layers.layerNormalization({ axis: [2, 3], name: 'odd' }).apply(x),
+      "the layer 'odd' has the axes 2, 3, which cannot be written to a Keras model; use one axis.",
+    ],
+    [
       'a layer used twice',
       (x) => {
         const layer = layers.conv2d({ filters: 2, kernelSize: 1, name: 'odd' });

@@ -141,6 +141,13 @@ function kerasLayer({ layer, inputs }: Placed, found: ReadonlyMap<Placed, KerasN
   if (given.activation != null && !ACTIVATIONS.includes(given.activation as string)) {
     return cannot(`has the activation '${given.activation}'`, `use one of ${ACTIVATIONS.join(', ')}`);
   }
+  // Keras interpolates between the centers of pixels, tfjs between their corners.
+  if (className === 'UpSampling2D' && given.interpolation === 'bilinear') {
+    return cannot("has the interpolation 'bilinear'", "use 'nearest'");
+  }
+  if (className === 'LayerNormalization' && [given.axis].flat().length > 1) {
+    return cannot(`has the axes ${[given.axis].flat().join(', ')}`, 'use one axis');
+  }
   const [name, least, most] = RANGES[className] ?? [];
   if (name !== undefined) {
     const value = given[name] as number | null;
