@@ -156,6 +156,13 @@ test.each<[string, () => unknown, string]>([
   expect(memory().numTensors).toBe(before);
 });
 
+test('a field of the record of published weights is no option without the record', () => {
+  for (const field of ['top', 'classes'])
+    expect(() => publishedOptionsOf<object>('f', { [field]: 1 }, ['topK' as never])).toThrow(
+      `f: there is no option "${field}"`,
+    );
+});
+
 test('a variable that has the name of a weight is named, and nothing is kept', () => {
   const own = variable(zeros([1]), true, 'conv1/kernel');
   const before = memory().numTensors;

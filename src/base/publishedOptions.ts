@@ -1,4 +1,5 @@
 import { type OptionNames, optionsOf } from './arguments.js';
+import { attempted } from './check.js';
 
 /** What the record of published weights has beside the preprocessing. */
 const FIELDS = [
@@ -15,5 +16,7 @@ export function publishedOptionsOf<T extends object>(
   options: T | undefined,
   names: OptionNames<T>,
 ): T {
-  return optionsOf(where, options, names, FIELDS);
+  // Alone, `top` or `classes` is a mistake.
+  const isRecord = attempted(() => Object.hasOwn(options as object, 'url'));
+  return optionsOf(where, options, names, isRecord ? FIELDS : []);
 }

@@ -1,4 +1,5 @@
 import { findBackendFactory, setBackend } from '@tensorflow/tfjs-core';
+import { attempted } from '../base/check.js';
 import { loadTfjsNode } from './tfjsNode.js';
 
 /** The backends that the command line sets up. */
@@ -74,8 +75,9 @@ async function quietly(work: () => Promise<boolean>): Promise<boolean> {
   const { warn, error } = console;
   const said: unknown[][] = [];
   const note = (...line: unknown[]) => void said.push(line);
-  Object.assign(console, { warn: note, error: note });
-  const succeeded = await work().finally(() => Object.assign(console, { warn, error }));
+  // Node's --frozen-intrinsics leaves the console as it is.
+  attempted(() => Object.assign(console, { warn: note, error: note }));
+  const succeeded = await work().finally(() => attempted(() => Object.assign(console, { warn, error })));
   if (succeeded) for (const line of said) warn(...line);
   return succeeded;
 }
