@@ -1,5 +1,6 @@
 import { findBackendFactory, setBackend } from '@tensorflow/tfjs-core';
 import { attempted } from '../base/check.js';
+import { messageOf } from '../base/realm.js';
 import { loadTfjsNode } from './tfjsNode.js';
 
 /** The backends that the command line sets up. */
@@ -61,23 +62,25 @@ export async function useBackend({
         : `the ${name} backend is registered in another copy of @tensorflow/tfjs-core; npm ls @tensorflow/tfjs-core shows them, and npm dedupe leaves one.`,
     );
   }
-  if (!(await quietly(() => setBackend(name)))) {
-    const remedy =
-      name === 'wasm'
-        ? 'run npm install @tensorflow/tfjs-backend-wasm again, or use --backend cpu'
-        : 'use another --backend';
-    throw new Error(`the ${name} backend did not start; ${remedy}.`);
-  }
+  const said = await saidOf(() => setBackend(name));
+  if (said === undefined) return;
+  const remedy = /out of memory|could not allocate|cannot allocate/i.test(said)
+    ? 'its memory could not be allocated; raise the limit (ulimit -v), or use --backend cpu'
+    : name === 'wasm'
+      ? 'run npm install @tensorflow/tfjs-backend-wasm again, or use --backend cpu'
+      : 'use another --backend';
+  throw new Error(`the ${name} backend did not start; ${remedy}.`);
 }
 
-/** Does work that says on the console, in lines of its own, why it fails. */
-async function quietly(work: () => Promise<boolean>): Promise<boolean> {
+/** What is said on the console, in lines of its own, by work that fails; undefined if it does not. */
+async function saidOf(work: () => Promise<boolean>): Promise<string | undefined> {
   const { warn, error } = console;
   const said: unknown[][] = [];
   const note = (...line: unknown[]) => void said.push(line);
   // Node's --frozen-intrinsics leaves the console as it is.
   attempted(() => Object.assign(console, { warn: note, error: note }));
   const succeeded = await work().finally(() => attempted(() => Object.assign(console, { warn, error })));
-  if (succeeded) for (const line of said) warn(...line);
-  return succeeded;
+  if (!succeeded) return said.flat().map(messageOf).join('\n');
+  for (const line of said) warn(...line);
+  return undefined;
 }

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { attempted } from '../base/check.js';
 import { isError } from '../base/realm.js';
 import { handleOutputErrors, handleSignals } from './process.js';
 import { complain, errorOf } from './wording.js';
@@ -14,6 +15,14 @@ function isWithoutFolder(error: unknown): boolean {
 }
 
 let command: string | undefined;
+// Such as of a thread that cannot start; what tfjs's wasm backend listens with would throw it again.
+const { error: print } = console;
+process.on('uncaughtException', (error) => {
+  // It is muted while a backend starts.
+  attempted(() => Object.assign(console, { error: print }));
+  complain(errorOf(error, command));
+  process.exit(process.exitCode || 1);
+});
 try {
   // What it imports may be missing, which is an error like others only if it is imported here.
   const { createProgram } = await import('./program.js');

@@ -48,15 +48,20 @@ export function errorOf(thrown: unknown, command: string | undefined): string {
     : (missingOf(thrown) ?? messageOf(thrown));
   // What is refused before a command begins is in its words already.
   if (command === undefined) return text;
+  if (/^WebAssembly\.instantiate.*out of memory/i.test(text)) {
+    return `${command}: the memory of the wasm backend could not be allocated; raise the limit (ulimit -v), or use --threads 1.`;
+  }
   const worded = NO_MEMORY.test(text)
     ? `it does not fit in memory (${text}); use smaller images, a smaller --batch or a narrower network.`
     : inFlags(text, command);
   return worded.startsWith(`${command}: `) ? worded : `${command}: ${worded}`;
 }
 
-/** What to do about a package, or a file of one, that could not be imported; undefined for other errors. */
+/** What to do where a package, or a file of one, could not be imported; undefined for other errors. */
 function missingOf(thrown: unknown): string | undefined {
-  if (Object(thrown).code !== 'ERR_MODULE_NOT_FOUND') return undefined;
+  const { code } = Object(thrown) as { code?: unknown };
+  if (code === 'EMFILE') return 'too many files are open; raise the limit (ulimit -n).';
+  if (code !== 'ERR_MODULE_NOT_FOUND') return undefined;
   const [, kind, name] = /^Cannot find (package|module) '([^']+)'/.exec(messageOf(thrown)) ?? [];
   return kind === 'package'
     ? `the package ${name} is not installed; run npm install ${name}.`

@@ -30,5 +30,11 @@ test('an error of the engine is said to be a fault of the library, and its own e
     /^classify: there is a fault in vgg-blocks \(Cannot read properties of undefined .*\); please report it, with the command\.$/,
   );
   expect(errorOf(new RangeError('explain: no.'), 'gradcam')).toBe('gradcam: no.');
+  const memory = new RangeError('WebAssembly.instantiate(): Out of memory: Cannot allocate Wasm memory');
+  expect(errorOf(memory, 'train')).toBe(
+    'train: the memory of the wasm backend could not be allocated; raise the limit (ulimit -v), or use --threads 1.',
+  );
   expect(errorOf('no.', undefined)).toBe('no.');
+  const open = Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' });
+  expect(errorOf(open, undefined)).toBe('too many files are open; raise the limit (ulimit -n).');
 });
