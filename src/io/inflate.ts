@@ -1,5 +1,8 @@
 import { concat } from './bytes.js';
 
+/** What a file has packed is damaged, whatever its cause says: no server has a part in it. */
+export class DamagedData extends Error {}
+
 /** A limit on unpacked bytes. */
 export interface InflateLimit {
   /** How many unpacked bytes `maxBytes` needs to see; default 0. */
@@ -24,7 +27,7 @@ export async function* inflate(
     .getReader();
   const read = () =>
     reader.read().catch((cause: unknown) => {
-      throw new Error(`its ${format} data is damaged or truncated`, { cause });
+      throw new DamagedData(`its ${format} data is damaged or truncated`, { cause });
     });
   const head: Uint8Array[] = [];
   let unpacked = 0;

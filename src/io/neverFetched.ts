@@ -1,4 +1,5 @@
 import { isError, messageOf } from '../base/realm.js';
+import { DamagedData } from './inflate.js';
 
 /** Why an address cannot be fetched, however often one tries, and what to do. */
 export interface NeverFetched {
@@ -59,6 +60,7 @@ const REASONS: readonly (readonly [RegExp, words: string, remedy?: string])[] = 
 /** Why what `fetch` threw comes again with every try, if an error or one of its causes says so; undefined for other errors. */
 export function neverFetched(thrown: unknown): NeverFetched | undefined {
   for (let error = thrown, depth = 0; depth < 4; depth++) {
+    if (error instanceof DamagedData) return undefined;
     const code = isError(error) && 'code' in error ? String(error.code) : '';
     const message = messageOf(error);
     const found = REASONS.find(([pattern]) => pattern.test(code) || pattern.test(message));

@@ -28,6 +28,11 @@ describe('gunzip', () => {
     ['cut off at its checksum', packed.subarray(0, packed.length - 4)],
     ['cut off within its header', packed.subarray(0, 5)],
     ['damaged inside', packed.with(50_000, packed[50_000]! ^ 0xff).fill(0, 60_000, 60_100)],
+    // As of bytes that a server calls compressed.
+    [
+      'damaged in its first block',
+      Uint8Array.of(31, 139, 8, 0, 0, 0, 0, 0, 0, 3, 1, 5, 0, 0, 0, ...packed.subarray(15)),
+    ],
     ['damaged in its checksum', packed.with(packed.length - 6, packed[packed.length - 6]! ^ 0xff)],
   ])('says that a file %s is damaged', async (_, bytes) => {
     await expect(gunzip(bytes, 'a.gz', anything)).rejects.toMatchObject({

@@ -208,7 +208,7 @@ async function withBaseline<T>(
     const stray = await strayNumber(baseline);
     if (stray) fail(where, `baseline has the number ${stray.value}; pass finite numbers.`);
   }
-  const used = baseline ? floats(baseline) : keep(zerosLike(x));
+  const used = baseline ? floats(baseline) : zerosLike(x);
   if (used !== baseline) keep(used);
   return use(used).finally(() => used !== baseline && used.dispose());
 }
